@@ -1,0 +1,37 @@
+/** Label values of one observation. Keep the set of values small: each makes a time series. */
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Counter {
+  add(amount: number, labels?: Labels): void;
+}
+
+export interface Gauge {
+  set(value: number, labels?: Labels): void;
+}
+
+export interface Histogram {
+  observe(value: number, labels?: Labels): void;
+}
+
+export interface MetricOptions {
+  /** Full name in Prometheus form, with its unit at the end. */
+  readonly name: string;
+  /** One sentence; it becomes the HELP line and the row in docs/reference/metrics.md. */
+  readonly help: string;
+  readonly labels?: readonly string[];
+  /** Upper bounds of a histogram's buckets. */
+  readonly buckets?: readonly number[];
+}
+
+/** Where measurements go. `telemetry/` owns the real one. */
+export interface Metrics {
+  counter(options: MetricOptions): Counter;
+  gauge(options: MetricOptions): Gauge;
+  histogram(options: MetricOptions): Histogram;
+}
+
+export const noMetrics: Metrics = {
+  counter: () => ({ add: () => undefined }),
+  gauge: () => ({ set: () => undefined }),
+  histogram: () => ({ observe: () => undefined }),
+};
