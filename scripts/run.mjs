@@ -5,7 +5,7 @@
  * script), and runs `bun <file> …` — or, with `--bin name …`, a program from node_modules/.bin.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -61,7 +61,7 @@ function bunProgram() {
   }
   spawnSync(process.execPath, ["install.js"], { cwd: join(modules, "bun"), stdio: "ignore" });
   if (isBinary(placed)) return placed;
-  fail(
+  return fail(
     "Bun's binary is missing from node_modules. npm did not install the package @oven/bun-* of\n" +
       `this platform (${process.platform} ${process.arch}). Remove node_modules and run again\n` +
       "without --omit=optional and --ignore-scripts.",

@@ -1,0 +1,131 @@
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import type { ManifestMediaType } from "../oci/media-type.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+
+/** What a HEAD of a manifest answers. */
+export interface ManifestStat {
+  readonly digest: Digest;
+  readonly mediaType: ManifestMediaType;
+  readonly sizeBytes: number;
+}
+
+/** A manifest with all that pages, retention and collection ask of it later. */
+export interface ManifestRecord {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  readonly manifest: Manifest;
+  /** When its revision link was written, in milliseconds since 1970. */
+  readonly pushedAtMs: number;
+  /** From the image's config blob; absent where there is none or it cannot be read. */
+  readonly config?: ConfigFacts;
+}
+
+/** What Berth reads from an image config (image-spec, config). */
+export interface ConfigFacts {
+  readonly os?: string;
+  readonly architecture?: string;
+  readonly variant?: string;
+  /** `created`, in milliseconds since 1970: the image's claim, not a fact. */
+  readonly builtAtMs?: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** One a layer, in the manifest's order. */
+  readonly diffIds: readonly string[];
+  /** The instruction that made each layer, in the manifest's order. */
+  readonly instructions: readonly string[];
+}
+
+export interface TagRecord {
+  readonly tag: Tag;
+  readonly digest: Digest;
+  /** When its `current/link` was written, in milliseconds since 1970. */
+  readonly pushedAtMs: number;
+  /** Says whether `current/link` is still the file that was read: storage's own stamp of it. */
+  readonly stamp: string;
+}
+
+export interface Page {
+  /** Exclusive; ordered by bytes. Need not exist. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/**
+ * The derived store (design D3): answers what the layout answers slowly, and can be deleted.
+ *
+ * Everything here comes from the layout and is recorded after it, so it is never ahead of it.
+ * All methods are safe to call from several processes at once; writes are idempotent.
+ * All listings are in ASCII order of bytes, in both dialects.
+ */
+export interface MetadataStore {
+  // -- asked on the path of a request: one statement each
+  findTag(repository: RepositoryName, tag: Tag): Promise<ManifestStat | undefined>;
+  findManifest(repository: RepositoryName, digest: Digest): Promise<ManifestStat | undefined>;
+  /** Size in bytes of a blob that the repository holds. */
+  findBlob(repository: RepositoryName, digest: Digest): Promise<number | undefined>;
+  hasRepository(repository: RepositoryName): Promise<boolean>;
+  /** Repositories that hold the blob, `limit` at most: the candidates of a mount without `from`. */
+  repositoriesWithBlob(digest: Digest, limit: number): Promise<readonly RepositoryName[]>;
+
+  // -- listings
+  /** One entry more than a page shows tells whether there is a next one; callers ask for it. */
+  listTags(repository: RepositoryName, page: Page): Promise<readonly string[]>;
+  /** Repositories that have a manifest. */
+  listRepositories(page: Page): Promise<readonly string[]>;
+  /** Manifests whose subject is `subject`, by digest; `artifactType` filters when given. */
+  listReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    page: Page & { readonly artifactType?: string },
+  ): Promise<readonly Descriptor[]>;
+  /** Tags that point to the manifest, `limit` at most. */
+  tagsOfManifest(
+    repository: RepositoryName,
+    digest: Digest,
+    limit: number,
+  ): Promise<readonly Tag[]>;
+  /** Indexes in this repository that list `digest` as a child, `limit` at most. */
+  parentsOf(repository: RepositoryName, digest: Digest, limit: number): Promise<readonly Digest[]>;
+
+  // -- recording; each is one transaction, idempotent
+  recordBlob(repository: RepositoryName, blob: BlobRecord): Promise<void>;
+  removeBlob(repository: RepositoryName, digest: Digest): Promise<void>;
+  recordManifest(repository: RepositoryName, record: ManifestRecord): Promise<void>;
+  /** Removes the manifest and the tags that point to it. */
+  removeManifest(repository: RepositoryName, digest: Digest): Promise<void>;
+  recordTag(repository: RepositoryName, tag: TagRecord): Promise<void>;
+  removeTag(repository: RepositoryName, tag: Tag): Promise<void>;
+  removeRepository(repository: RepositoryName): Promise<void>;
+
+  // -- adoption, rebuild and verification
+  /** All that is recorded of a repository, to compare with the layout. */
+  snapshotOf(repository: RepositoryName): Promise<RepositorySnapshot>;
+  /** Replaces in one transaction what differs; used by adoption and rebuild. */
+  replaceRepository(repository: RepositoryName, content: RepositoryContent): Promise<void>;
+  /** Names in order that are recorded at all, also those without a manifest. */
+  listRecorded(page: Page): Promise<readonly RepositoryName[]>;
+  /** A small value that survives restarts, for the cursor of a long work. */
+  readState(key: string): Promise<string | undefined>;
+  writeState(key: string, value: string): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface BlobRecord {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
+
+export interface RepositorySnapshot {
+  readonly tags: ReadonlyMap<Tag, { readonly digest: Digest; readonly stamp: string }>;
+  readonly manifests: ReadonlySet<Digest>;
+  readonly blobs: ReadonlyMap<Digest, number>;
+}
+
+export interface RepositoryContent {
+  readonly tags: readonly TagRecord[];
+  readonly manifests: readonly ManifestRecord[];
+  readonly blobs: readonly BlobRecord[];
+}
