@@ -46,7 +46,7 @@ export const problems = {
   },
   nameInvalid: {
     code: "NAME_INVALID",
-    status: 400,
+    status: 404,
     message: "{name} is not a repository name",
     advice:
       "use lower-case letters, digits and separators (. _ __ -) in parts joined by /, 255 characters at most",
@@ -279,16 +279,23 @@ export class RegistryError extends Error {
   readonly facts: Facts;
   /** Response headers that go with this refusal: an upload's Range, Retry-After, Allow. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Further refusals of the same request: one a missing blob of a manifest. */
+  readonly others: readonly RegistryError[];
 
   constructor(
     reason: Reason,
     facts: Facts = {},
-    options: { readonly headers?: Readonly<Record<string, string>>; readonly cause?: unknown } = {},
+    options: {
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly others?: readonly RegistryError[];
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(describe(reason, facts), { cause: options.cause });
     this.reason = reason;
     this.facts = facts;
     this.headers = options.headers ?? {};
+    this.others = options.others ?? [];
   }
 }
 

@@ -1,0 +1,22 @@
+import { LRUCache } from "lru-cache";
+
+/** Bytes that never change, by key, as many as fit; the least recently used go first. */
+export class ByteCache<Entry extends { readonly bytes: Uint8Array }> {
+  readonly #entries: LRUCache<string, Entry>;
+
+  constructor(sizeBytesMax: number) {
+    this.#entries = new LRUCache<string, Entry>({
+      maxSize: sizeBytesMax,
+      // An entry costs its bytes and about this much around them.
+      sizeCalculation: (entry) => entry.bytes.byteLength + 512,
+    });
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  set(key: string, entry: Entry): void {
+    this.#entries.set(key, entry);
+  }
+}

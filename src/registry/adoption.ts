@@ -1,0 +1,219 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { SharedLocks } from "../base/shared-lock.ts";
+import type {
+  BlobRecord,
+  ManifestRecord,
+  MetadataStore,
+  RepositoryContent,
+  RepositorySnapshot,
+  TagRecord,
+} from "../metadata/metadata-store.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { BlobStore } from "../storage/blob-store.ts";
+import type { LinkStore } from "../storage/link-store.ts";
+import type { ManifestReader } from "./manifest-reader.ts";
+
+/** How long adoption may go without a sign of life in the log. */
+const progressIntervalMs = 5_000;
+
+/** What adoption has done so far, for the log and the metrics. */
+export interface AdoptionProgress {
+  readonly isComplete: boolean;
+  readonly checked: number;
+  readonly changed: number;
+}
+
+/**
+ * Brings the metadata store into agreement with the layout, while the registry serves.
+ *
+ * A volume may come from Distribution, or have been in its hands since Berth last ran, or a
+ * crash may have left a link that is not recorded. So at start no repository counts as current;
+ * each is compared by the names and stamps of its links, without reading what has not changed,
+ * and only then is the metadata store asked about it. Until that moment `Lookup` answers from
+ * the layout itself. Nothing is kept of how far it came: a killed adoption starts again and
+ * passes quickly over what is recorded already.
+ *
+ *     not current ── compare stamps ──┬── equal ───────────────────────► current
+ *                                     └── differs: read, replace rows ─► current
+ */
+export class Adoption {
+  readonly #parts: AdoptionParts;
+  readonly #current = new Set<RepositoryName>();
+  readonly #running = new Map<RepositoryName, Promise<void>>();
+  #isComplete = false;
+  #checked = 0;
+  #changed = 0;
+
+  constructor(parts: AdoptionParts) {
+    this.#parts = parts;
+  }
+
+  /** True when the metadata store may be asked about this repository. */
+  isCurrent(name: RepositoryName): boolean {
+    return this.#isComplete || this.#current.has(name);
+  }
+
+  progress(): AdoptionProgress {
+    return { isComplete: this.#isComplete, checked: this.#checked, changed: this.#changed };
+  }
+
+  /** Adopts the whole registry in the background; ends early, without harm, on `signal`. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { links, logger, clock } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    let reportedMs = startedMs;
+    const seen = new Set<RepositoryName>();
+    try {
+      for await (const name of links.listRepositories()) {
+        if (signal.aborted) return;
+        seen.add(name);
+        await this.#adoptOrReport(name);
+        if (clock.monotonicMs() - reportedMs < progressIntervalMs) continue;
+        reportedMs = clock.monotonicMs();
+        logger.info("comparing the metadata with the storage", { repositories: this.#checked });
+      }
+      await this.#forgetVanished(seen);
+      this.#isComplete = true;
+      const durationMs = Math.round(clock.monotonicMs() - startedMs);
+      logger.info("the metadata agrees with the storage", {
+        repositories: seen.size,
+        changed: this.#changed,
+        durationMs,
+      });
+    } catch (error) {
+      // Unadopted repositories go on being served from the layout: slower, never wrong.
+      logger.error("comparing the metadata with the storage failed", { error });
+    }
+  }
+
+  /** Makes one repository current; joins the work when it is under way. */
+  async adopt(name: RepositoryName): Promise<void> {
+    if (this.isCurrent(name)) return;
+    const running = this.#running.get(name) ?? this.#adopt(name);
+    this.#running.set(name, running);
+    try {
+      await running;
+    } finally {
+      this.#running.delete(name);
+    }
+  }
+
+  /** What the layout says of a repository, as the metadata store would record it. */
+  async read(name: RepositoryName): Promise<RepositoryContent> {
+    const { links } = this.#parts;
+    const manifests: ManifestRecord[] = [];
+    for (const digest of await links.listRevisions(name)) {
+      const link = await links.readRevision(name, digest);
+      if (link === undefined) continue;
+      const record = await this.#parts.reader.record(digest, link.modifiedAtMs);
+      if (record !== undefined) manifests.push(record);
+      else this.#reportUnreadable(name, digest);
+    }
+    const known = new Set(manifests.map((record) => record.digest));
+    const tags: TagRecord[] = [];
+    for (const tag of await links.listTags(name)) {
+      const link = await links.readTag(name, tag);
+      // A tag of a manifest that is not there cannot be pulled: it is not listed either.
+      if (link === undefined || !known.has(link.digest)) continue;
+      tags.push({ tag, digest: link.digest, pushedAtMs: link.modifiedAtMs, stamp: link.stamp });
+    }
+    return { manifests, tags, blobs: await this.#readBlobs(name) };
+  }
+
+  async #adoptOrReport(name: RepositoryName): Promise<void> {
+    try {
+      await this.adopt(name);
+    } catch (error) {
+      this.#parts.logger.error("a repository could not be compared with the storage", {
+        repository: name,
+        error,
+      });
+    }
+  }
+
+  async #adopt(name: RepositoryName): Promise<void> {
+    const { metadata, locks } = this.#parts;
+    const before = await metadata.snapshotOf(name);
+    if (await this.#isSame(name, before)) {
+      // Pushes since the look above were recorded by themselves, so they agree as well.
+      this.#current.add(name);
+    } else {
+      // Warms what is slow, the reading of manifests, before anybody has to wait.
+      await this.read(name);
+      await locks.exclusive(`repository:${name}`, async () => {
+        await metadata.replaceRepository(name, await this.read(name));
+        this.#current.add(name);
+      });
+      this.#changed += 1;
+    }
+    this.#checked += 1;
+  }
+
+  /** Compares names and stamps; reads nothing. */
+  async #isSame(name: RepositoryName, recorded: RepositorySnapshot): Promise<boolean> {
+    const { links } = this.#parts;
+    const revisions = await links.listRevisions(name);
+    if (revisions.length !== recorded.manifests.size) return false;
+    if (revisions.some((digest) => !recorded.manifests.has(digest))) return false;
+    const layers = await links.listLayers(name);
+    if (layers.length !== recorded.blobs.size) return false;
+    if (layers.some((digest) => !recorded.blobs.has(digest))) return false;
+    const tags = await links.listTags(name);
+    if (tags.length !== recorded.tags.size) return false;
+    for (const tag of tags) {
+      const stamp = recorded.tags.get(tag)?.stamp;
+      if (stamp === undefined || (await links.stampOfTag(name, tag)) !== stamp) return false;
+    }
+    return true;
+  }
+
+  async #readBlobs(name: RepositoryName): Promise<readonly BlobRecord[]> {
+    const { links, blobs } = this.#parts;
+    const found: BlobRecord[] = [];
+    for (const digest of await links.listLayers(name)) {
+      if ((await links.readLayer(name, digest)) === undefined) continue;
+      const sizeBytes = await blobs.sizeOf(digest);
+      if (sizeBytes !== undefined) found.push({ digest, sizeBytes });
+    }
+    return found;
+  }
+
+  /** Repositories that are recorded but have no folder any more. */
+  async #forgetVanished(seen: ReadonlySet<RepositoryName>): Promise<void> {
+    const { metadata, locks, links } = this.#parts;
+    let after = "";
+    for (;;) {
+      const names = await metadata.listRecorded({ after, limit: 1000 });
+      for (const name of names) {
+        if (seen.has(name)) continue;
+        await locks.exclusive(`repository:${name}`, async () => {
+          // Pushed since the walk went by? Then it is there now.
+          if ((await links.listRevisions(name)).length > 0) return;
+          if ((await links.listLayers(name)).length > 0) return;
+          await metadata.removeRepository(name);
+        });
+      }
+      const last = names.at(-1);
+      if (last === undefined) return;
+      after = last;
+    }
+  }
+
+  #reportUnreadable(name: RepositoryName, digest: string): void {
+    this.#parts.logger.warn("a manifest in the storage is missing or cannot be read", {
+      repository: name,
+      digest,
+    });
+  }
+}
+
+interface AdoptionParts {
+  readonly links: LinkStore;
+  readonly blobs: BlobStore;
+  readonly metadata: MetadataStore;
+  readonly reader: ManifestReader;
+  readonly locks: SharedLocks;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}

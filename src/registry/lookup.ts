@@ -1,0 +1,99 @@
+import type { ManifestStat, MetadataStore, Page } from "../metadata/metadata-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+import type { BlobStore } from "../storage/blob-store.ts";
+import type { LinkStore } from "../storage/link-store.ts";
+import type { Content } from "../storage/object-store.ts";
+import type { Adoption } from "./adoption.ts";
+import type { ManifestReader } from "./manifest-reader.ts";
+
+/**
+ * What a repository has. Asked of the metadata store where it is known to agree with the
+ * layout; of the layout itself for a repository that adoption has not reached yet.
+ */
+export class Lookup {
+  readonly #parts: LookupParts;
+
+  constructor(parts: LookupParts) {
+    this.#parts = parts;
+  }
+
+  async findTag(name: RepositoryName, tag: Tag): Promise<ManifestStat | undefined> {
+    const { adoption, metadata, links } = this.#parts;
+    if (adoption.isCurrent(name)) return metadata.findTag(name, tag);
+    const link = await links.readTag(name, tag);
+    return link === undefined ? undefined : this.#manifestFromLayout(name, link.digest);
+  }
+
+  async findManifest(name: RepositoryName, digest: Digest): Promise<ManifestStat | undefined> {
+    const { adoption, metadata } = this.#parts;
+    if (adoption.isCurrent(name)) return metadata.findManifest(name, digest);
+    return this.#manifestFromLayout(name, digest);
+  }
+
+  /**
+   * The blob's bytes, when the repository holds it. The file itself is asked each time, at the
+   * price of a microsecond: a blob whose bytes are gone must answer 404, so that the next push
+   * brings them back instead of building on nothing.
+   */
+  async findBlob(name: RepositoryName, digest: Digest): Promise<Content | undefined> {
+    const { adoption, metadata, links, blobs } = this.#parts;
+    const isLinked = adoption.isCurrent(name)
+      ? (await metadata.findBlob(name, digest)) !== undefined
+      : (await links.readLayer(name, digest)) !== undefined;
+    return isLinked ? blobs.content(digest) : undefined;
+  }
+
+  /** True when the repository has a manifest or has had a tag. */
+  async hasRepository(name: RepositoryName): Promise<boolean> {
+    const { adoption, metadata, links } = this.#parts;
+    if (adoption.isCurrent(name)) return metadata.hasRepository(name);
+    return (await links.listTags(name)).length > 0 || (await links.listRevisions(name)).length > 0;
+  }
+
+  /** Tags in ASCII order. */
+  async listTags(name: RepositoryName, page: Page): Promise<readonly string[]> {
+    const { adoption, metadata, links } = this.#parts;
+    if (adoption.isCurrent(name)) return metadata.listTags(name, page);
+    return pageOfNames(await links.listTags(name), page);
+  }
+
+  /** Names of repositories in ASCII order. */
+  async listRepositories(page: Page): Promise<readonly string[]> {
+    const { adoption, metadata, links } = this.#parts;
+    if (adoption.progress().isComplete) return metadata.listRepositories(page);
+    const names: string[] = [];
+    for await (const name of links.listRepositories()) {
+      if ((await links.listRevisions(name)).length > 0) names.push(name);
+    }
+    return pageOfNames(names, page);
+  }
+
+  async #manifestFromLayout(
+    name: RepositoryName,
+    digest: Digest,
+  ): Promise<ManifestStat | undefined> {
+    const { links, reader } = this.#parts;
+    if ((await links.readRevision(name, digest)) === undefined) return undefined;
+    const parsed = await reader.parsed(digest);
+    if (parsed === undefined) return undefined;
+    return { digest, mediaType: parsed.manifest.mediaType, sizeBytes: parsed.sizeBytes };
+  }
+}
+
+function pageOfNames(names: readonly string[], page: Page): readonly string[] {
+  const { after = "", limit } = page;
+  return names
+    .filter((name) => name > after)
+    .toSorted()
+    .slice(0, limit);
+}
+
+interface LookupParts {
+  readonly adoption: Adoption;
+  readonly metadata: MetadataStore;
+  readonly links: LinkStore;
+  readonly blobs: BlobStore;
+  readonly reader: ManifestReader;
+}

@@ -1,0 +1,66 @@
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import { isNonDistributable } from "../oci/media-type.ts";
+import { RegistryError } from "../oci/problems.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { isChildRequired, isUrlAllowed } from "./policy.ts";
+import type { RegistryContext } from "./registry.ts";
+
+/**
+ * Makes sure that what a manifest names is in the repository, in the storage itself and not
+ * only in the metadata store. A `subject` need not be (distribution-spec, "Pushing Manifests
+ * with Subject").
+ *
+ * @throws {RegistryError} `manifestBlobUnknown` with one further error a missing digest, or
+ * `manifestUrlDenied`.
+ */
+export async function checkReferences(
+  name: RepositoryName,
+  manifest: Manifest,
+  context: RegistryContext,
+): Promise<void> {
+  const { validation } = context.policy;
+  if (!validation.isEnabled) return;
+  const blobs =
+    manifest.config === undefined ? manifest.layers : [manifest.config, ...manifest.layers];
+  const missing: Descriptor[] = [];
+  for (const blob of blobs) {
+    if (isElsewhere(blob, context)) continue;
+    if ((await context.lookup.findBlob(name, blob.digest)) === undefined) missing.push(blob);
+  }
+  for (const child of manifest.manifests) {
+    if (!isChildRequired(child.platform, validation.indexes)) continue;
+    if (!(await hasChild(name, child, context))) missing.push(child);
+  }
+  if (missing.length > 0) throw missingError(name, missing);
+}
+
+/** True for a layer that clients fetch from its `urls`; refuses those that are not allowed. */
+function isElsewhere(blob: Descriptor, { policy }: RegistryContext): boolean {
+  for (const url of blob.urls ?? []) {
+    if (!isUrlAllowed(url, policy.validation.urls)) {
+      throw new RegistryError("manifestUrlDenied", { url });
+    }
+  }
+  return isNonDistributable(blob.mediaType) && (blob.urls ?? []).length > 0;
+}
+
+/** Children are manifests; in buildkit's older cache indexes they are layer blobs. */
+async function hasChild(
+  name: RepositoryName,
+  child: Descriptor,
+  { lookup, blobs }: RegistryContext,
+): Promise<boolean> {
+  if ((await lookup.findManifest(name, child.digest)) !== undefined) {
+    return blobs.content(child.digest) !== undefined;
+  }
+  return (await lookup.findBlob(name, child.digest)) !== undefined;
+}
+
+function missingError(name: RepositoryName, missing: readonly Descriptor[]): RegistryError {
+  const errors = missing.map(
+    ({ digest }) => new RegistryError("manifestBlobUnknown", { digest, name }),
+  );
+  const [first, ...others] = errors;
+  return new RegistryError("manifestBlobUnknown", first?.facts, { others });
+}

@@ -1,0 +1,258 @@
+import { posix } from "node:path";
+import { concatBytes } from "../../base/bytes.ts";
+import type { Random } from "../../base/random.ts";
+import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
+import type { FileStat, FileSystem } from "./file-system.ts";
+import { translateFailure } from "./storage-failure.ts";
+
+export interface FilesystemOptions {
+  /** The folder that Distribution calls `rootdirectory`. Made when it is missing. */
+  readonly rootFolder: string;
+  /** `none` leaves out every sync: for scratch registries only. */
+  readonly durability: "full" | "none";
+  readonly fileSystem: FileSystem;
+  readonly random: Random;
+}
+
+/** Pieces in which stored bytes are read: large enough that a system call costs nothing. */
+const readSizeBytes = 1 << 20;
+
+/**
+ * Objects as files below one folder.
+ *
+ * A small object is written beside (in `berth/tmp`), synced, renamed to its name, and the folder
+ * of that name is synced; a folder that was made on the way is synced into its parent. So a crash
+ * at any point leaves the old object or the new one, and what was promised stays promised.
+ */
+export class FilesystemStore implements ObjectStore {
+  readonly #options: FilesystemOptions;
+  readonly #files: FileSystem;
+  readonly #durableFolders = new Set<string>();
+
+  private constructor(options: FilesystemOptions) {
+    this.#options = options;
+    this.#files = options.fileSystem;
+  }
+
+  /** Opens the store, and clears what an earlier crash left in its temporary folder. */
+  static async open(options: FilesystemOptions): Promise<FilesystemStore> {
+    const store = new FilesystemStore({
+      ...options,
+      rootFolder: posix.resolve(options.rootFolder),
+    });
+    await store.#guard(`cannot open ${options.rootFolder}`, async () => {
+      await store.#ensureFolder(store.#temporaryFolder());
+      for (const entry of await store.list(temporaryName)) {
+        await store.#files.unlink(`${store.#temporaryFolder()}/${entry.name}`);
+      }
+    });
+    return store;
+  }
+
+  async stat(key: string): Promise<ObjectStat | undefined> {
+    const found = await this.#guard(`cannot look at ${key}`, () =>
+      this.#files.stat(this.#pathOf(key)),
+    );
+    return found === undefined || found.isFolder ? undefined : toObjectStat(found);
+  }
+
+  async read(key: string, sizeBytesMax: number): Promise<Uint8Array | undefined> {
+    return this.#guard(`cannot read ${key}`, async () => {
+      const path = this.#pathOf(key);
+      const found = this.#files.statNow(path);
+      if (found === undefined || found.isFolder) return undefined;
+      if (found.sizeBytes > sizeBytesMax) throw new Error(`${key} is too large to read whole`);
+      const pieces: Uint8Array[] = [];
+      for await (const piece of this.readStream(key, { start: 0, end: found.sizeBytes })) {
+        pieces.push(piece);
+      }
+      return concatBytes(pieces);
+    });
+  }
+
+  async *readStream(
+    key: string,
+    range: { start: number; end: number },
+  ): AsyncGenerator<Uint8Array> {
+    const file = await this.#files.openRead(this.#pathOf(key));
+    if (file === undefined) throw new Error(`${key} is gone`);
+    try {
+      let position = range.start;
+      while (position < range.end) {
+        const buffer = new Uint8Array(Math.min(readSizeBytes, range.end - position));
+        const count = await file.read(buffer, position);
+        if (count === 0) throw new Error(`${key} ends at ${position}, before ${range.end}`);
+        position += count;
+        yield buffer.subarray(0, count);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  content(key: string): Content | undefined {
+    const path = this.#pathOf(key);
+    const found = this.#files.statNow(path);
+    if (found === undefined || found.isFolder) return undefined;
+    return { kind: "file", path, sizeBytes: found.sizeBytes };
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#replace(key, bytes, this.#options.durability === "full");
+  }
+
+  async putVolatile(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#replace(key, bytes, false);
+  }
+
+  async list(folder: string): Promise<readonly { name: string; isFolder: boolean }[]> {
+    return this.#guard(
+      `cannot list ${folder}`,
+      async () => (await this.#files.readFolder(this.#pathOf(folder))) ?? [],
+    );
+  }
+
+  async move(source: string, target: string): Promise<void> {
+    await this.#guard(`cannot move ${source} to ${target}`, () =>
+      this.#moveFile(this.#pathOf(source), this.#pathOf(target)),
+    );
+  }
+
+  async remove(key: string): Promise<boolean> {
+    return this.#guard(`cannot remove ${key}`, async () => {
+      const path = this.#pathOf(key);
+      const removed = await this.#files.unlink(path);
+      if (removed) await this.#syncFolder(posix.dirname(path));
+      return removed;
+    });
+  }
+
+  async removeFolder(folder: string): Promise<boolean> {
+    return this.#guard(`cannot remove ${folder}`, async () => {
+      const path = this.#pathOf(folder);
+      const removed = await this.#removeTree(path);
+      if (removed) await this.#syncFolder(posix.dirname(path));
+      return removed;
+    });
+  }
+
+  async openAppend(key: string, offset: number): Promise<Appender> {
+    return this.#guard(`cannot write ${key}`, async () => {
+      const path = this.#pathOf(key);
+      await this.#ensureFolder(posix.dirname(path));
+      const file = await this.#files.openWrite(path, "append");
+      let position = offset;
+      if (this.#files.statNow(path)?.sizeBytes !== offset) await file.truncate(offset);
+      return {
+        write: async (pieces) => {
+          await this.#guard(`cannot write ${key}`, () => file.write(pieces, position));
+          for (const piece of pieces) position += piece.byteLength;
+        },
+        sync: async () => {
+          if (this.#options.durability === "none") return;
+          await this.#guard(`cannot sync ${key}`, () => file.sync());
+        },
+        close: () => file.close(),
+      };
+    });
+  }
+
+  async probe(): Promise<void> {
+    const key = `${temporaryName}/probe-${this.#options.random.uuid()}`;
+    await this.put(key, new Uint8Array([1]));
+    await this.remove(key);
+  }
+
+  #pathOf(key: string): string {
+    return `${this.#options.rootFolder}/${key}`;
+  }
+
+  #temporaryFolder(): string {
+    return this.#pathOf(temporaryName);
+  }
+
+  async #replace(key: string, bytes: Uint8Array, isSynced: boolean): Promise<void> {
+    await this.#guard(`cannot write ${key}`, async () => {
+      const temporary = `${this.#temporaryFolder()}/${this.#options.random.uuid()}`;
+      try {
+        await this.#writeFile(temporary, bytes, isSynced);
+        await this.#moveFile(temporary, this.#pathOf(key), isSynced);
+      } catch (error) {
+        await this.#files.unlink(temporary).catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  async #writeFile(path: string, bytes: Uint8Array, isSynced: boolean): Promise<void> {
+    const file = await this.#files.openWrite(path, "create");
+    try {
+      await file.write([bytes], 0);
+      if (isSynced) await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #moveFile(source: string, target: string, isSynced = true): Promise<void> {
+    const folder = posix.dirname(target);
+    await this.#ensureFolder(folder);
+    await this.#files.rename(source, target);
+    if (isSynced) await this.#syncFolder(folder);
+  }
+
+  /**
+   * Makes `path` and what is missing above it, each made durable in its parent.
+   *
+   * That a folder is there does not say that its name is durable: another request may have made
+   * it a moment ago, before its sync. So only folders that this process has synced itself are
+   * passed over, and they are forgotten when they are removed.
+   */
+  async #ensureFolder(path: string): Promise<void> {
+    const isThere = this.#files.statNow(path)?.isFolder === true;
+    if (isThere && (this.#durableFolders.has(path) || path === this.#options.rootFolder)) return;
+    const parent = posix.dirname(path);
+    if (parent !== path) await this.#ensureFolder(parent);
+    if (!isThere) await this.#files.makeFolder(path);
+    await this.#syncFolder(parent);
+    if (this.#durableFolders.size >= durableFoldersMax) this.#durableFolders.clear();
+    this.#durableFolders.add(path);
+  }
+
+  async #removeTree(path: string): Promise<boolean> {
+    const entries = await this.#files.readFolder(path);
+    if (entries === undefined) return this.#files.unlink(path);
+    for (const entry of entries) {
+      const child = `${path}/${entry.name}`;
+      // A link to a folder is removed as a link: what it points to is not ours.
+      if (!entry.isFolder || !(await this.#removeTree(child))) await this.#files.unlink(child);
+    }
+    this.#durableFolders.delete(path);
+    return this.#files.removeEmptyFolder(path);
+  }
+
+  async #syncFolder(path: string): Promise<void> {
+    if (this.#options.durability === "full") await this.#files.syncFolder(path);
+  }
+
+  async #guard<T>(action: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      throw translateFailure(cause, action);
+    }
+  }
+}
+
+/** Forgetting them costs a sync of a clean folder each. */
+const durableFoldersMax = 50_000;
+
+const temporaryName = "berth/tmp";
+
+function toObjectStat(found: FileStat): ObjectStat {
+  return {
+    sizeBytes: found.sizeBytes,
+    modifiedAtMs: found.modifiedAtMs,
+    stamp: `${found.modifiedAtMs}:${found.inode}:${found.sizeBytes}`,
+  };
+}

@@ -1,0 +1,160 @@
+import { statSync } from "node:fs";
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rmdir,
+  stat,
+  unlink,
+} from "node:fs/promises";
+import type { FileStat, FileSystem, ReadableFile, WritableFile } from "./file-system.ts";
+
+/** IOV_MAX of Linux: a call with more pieces is refused. */
+const vectorsMax = 1024;
+
+/** The real file system. The one door to `node:fs` for stored bytes. */
+export const nodeFileSystem: FileSystem = {
+  stat: (path) => absentAsUndefined(async () => toFileStat(await stat(path))),
+
+  statNow(path) {
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found === undefined ? undefined : toFileStat(found);
+  },
+
+  readFolder: (path) =>
+    absentAsUndefined(async () => {
+      const entries = await readdir(path, { withFileTypes: true });
+      const found: { name: string; isFolder: boolean }[] = [];
+      for (const entry of entries) {
+        // People put links in their volumes; what a link points to decides.
+        const isFolder = entry.isSymbolicLink()
+          ? nodeFileSystem.statNow(`${path}/${entry.name}`)?.isFolder === true
+          : entry.isDirectory();
+        found.push({ name: entry.name, isFolder });
+      }
+      return found;
+    }),
+
+  async makeFolder(path) {
+    try {
+      await mkdir(path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      throw error;
+    }
+  },
+
+  rename: (source, target) => rename(source, target),
+
+  async unlink(path) {
+    return (await absentAsUndefined(async () => unlink(path).then(() => true))) ?? false;
+  },
+
+  async removeEmptyFolder(path) {
+    try {
+      await rmdir(path);
+      return true;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "ENOENT" || code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOTDIR") {
+        return false;
+      }
+      throw error;
+    }
+  },
+
+  async syncFolder(path) {
+    const folder = await open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  },
+
+  async openWrite(path, mode) {
+    return toWritableFile(await openForWriting(path, mode));
+  },
+
+  openRead: (path) => absentAsUndefined(async () => toReadableFile(await open(path, "r"))),
+};
+
+async function openForWriting(path: string, mode: "create" | "append"): Promise<FileHandle> {
+  if (mode === "create") return open(path, "wx");
+  try {
+    // Not "a": every write names its position, and O_APPEND would ignore it.
+    return await open(path, "r+");
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    return open(path, "wx");
+  }
+}
+
+function toWritableFile(file: FileHandle): WritableFile {
+  return {
+    async write(pieces, position) {
+      let rest = pieces.filter((piece) => piece.byteLength > 0);
+      let offset = position;
+      while (rest.length > 0) {
+        const { bytesWritten } = await file.writev(rest.slice(0, vectorsMax), offset);
+        offset += bytesWritten;
+        rest = skipBytes(rest, bytesWritten);
+      }
+    },
+    truncate: (sizeBytes) => file.truncate(sizeBytes),
+    sync: () => file.datasync(),
+    close: () => file.close(),
+  };
+}
+
+/** What is left of `pieces` after a write that took `count` bytes of them. */
+function skipBytes(pieces: readonly Uint8Array[], count: number): Uint8Array[] {
+  let skipped = count;
+  const rest: Uint8Array[] = [];
+  for (const piece of pieces) {
+    if (skipped < piece.byteLength) rest.push(piece.subarray(skipped));
+    skipped = Math.max(0, skipped - piece.byteLength);
+  }
+  return rest;
+}
+
+function toReadableFile(file: FileHandle): ReadableFile {
+  return {
+    async read(buffer, position) {
+      return (await file.read(buffer, 0, buffer.byteLength, position)).bytesRead;
+    },
+    close: () => file.close(),
+  };
+}
+
+function toFileStat(found: {
+  isDirectory(): boolean;
+  size: number;
+  mtimeMs: number;
+  ino: number;
+}): FileStat {
+  return {
+    isFolder: found.isDirectory(),
+    sizeBytes: found.size,
+    modifiedAtMs: found.mtimeMs,
+    inode: found.ino,
+  };
+}
+
+async function absentAsUndefined<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = codeOf(error);
+    // ENOTDIR: a stray file stands where a folder should be, so nothing can lie below it.
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}

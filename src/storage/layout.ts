@@ -1,0 +1,87 @@
+import { algorithmOf, type Digest, hexOf } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+import type { UploadId } from "./upload-id.ts";
+
+/**
+ * Where everything lies: the layout of Distribution's `registry/storage/paths.go`, to the byte,
+ * so that a volume moves in and out.
+ *
+ *     docker/registry/v2/
+ *     ├── blobs/<alg>/<first two hex>/<hex>/data           bytes, named by their digest
+ *     └── repositories/<name>/
+ *         ├── _layers/<alg>/<hex>/link                      this repository holds that blob
+ *         ├── _manifests/
+ *         │   ├── revisions/<alg>/<hex>/link                … and that manifest
+ *         │   └── tags/<tag>/
+ *         │       ├── current/link                          the digest that the tag names now
+ *         │       └── index/<alg>/<hex>/link                digests that it has ever named
+ *         └── _uploads/<upload id>/
+ *             ├── data                                      bytes so far
+ *             ├── startedat                                 RFC 3339
+ *             └── state.json                                Berth's own: who, algorithm, offset
+ *
+ * A link is a text file with nothing but a digest in it. Every function takes parsed values
+ * only, so no path can be built from what a client sent.
+ */
+
+const root = "docker/registry/v2";
+export const repositoriesFolder = `${root}/repositories`;
+export const blobsFolder = `${root}/blobs`;
+/** Folders inside a repository's; no component of a repository name can start with `_`. */
+export const layersName = "_layers";
+export const manifestsName = "_manifests";
+export const uploadsName = "_uploads";
+
+export function blobFolder(digest: Digest): string {
+  const hex = hexOf(digest);
+  return `${blobsFolder}/${algorithmOf(digest)}/${hex.slice(0, 2)}/${hex}`;
+}
+
+export function blobKey(digest: Digest): string {
+  return `${blobFolder(digest)}/data`;
+}
+
+export function repositoryFolder(name: RepositoryName): string {
+  return `${repositoriesFolder}/${name}`;
+}
+
+export function layersFolder(name: RepositoryName): string {
+  return `${repositoryFolder(name)}/${layersName}`;
+}
+
+export function layerFolder(name: RepositoryName, digest: Digest): string {
+  return `${layersFolder(name)}/${algorithmOf(digest)}/${hexOf(digest)}`;
+}
+
+export function revisionsFolder(name: RepositoryName): string {
+  return `${repositoryFolder(name)}/${manifestsName}/revisions`;
+}
+
+export function revisionFolder(name: RepositoryName, digest: Digest): string {
+  return `${revisionsFolder(name)}/${algorithmOf(digest)}/${hexOf(digest)}`;
+}
+
+export function tagsFolder(name: RepositoryName): string {
+  return `${repositoryFolder(name)}/${manifestsName}/tags`;
+}
+
+export function tagFolder(name: RepositoryName, tag: Tag): string {
+  return `${tagsFolder(name)}/${tag}`;
+}
+
+export function tagCurrentKey(name: RepositoryName, tag: Tag): string {
+  return `${tagFolder(name, tag)}/current/link`;
+}
+
+export function tagIndexKey(name: RepositoryName, tag: Tag, digest: Digest): string {
+  return `${tagFolder(name, tag)}/index/${algorithmOf(digest)}/${hexOf(digest)}/link`;
+}
+
+export function uploadsFolder(name: RepositoryName): string {
+  return `${repositoryFolder(name)}/${uploadsName}`;
+}
+
+export function uploadFolder(name: RepositoryName, id: UploadId): string {
+  return `${uploadsFolder(name)}/${id}`;
+}

@@ -1,0 +1,198 @@
+import type { Logger } from "../base/logger.ts";
+import { type Digest, digestAlgorithms, parseDigest } from "../oci/digest.ts";
+import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import { parseTag, type Tag } from "../oci/tag.ts";
+import {
+  layerFolder,
+  layersFolder,
+  layersName,
+  manifestsName,
+  repositoriesFolder,
+  repositoryFolder,
+  revisionFolder,
+  revisionsFolder,
+  tagCurrentKey,
+  tagFolder,
+  tagIndexKey,
+  tagsFolder,
+  uploadsName,
+} from "./layout.ts";
+import type { ObjectStore } from "./object-store.ts";
+
+/** A link file as it was read. */
+export interface Link {
+  readonly digest: Digest;
+  readonly modifiedAtMs: number;
+  readonly stamp: string;
+}
+
+/** A link holds one digest; anything longer is not a link. */
+const linkSizeBytesMax = 1024;
+
+/**
+ * The pointers of the layout: which blobs, manifests and tags each repository has.
+ *
+ * Real volumes have scars: links that a crash left empty, stray files, half-deleted folders.
+ * What cannot be read counts as absent and is reported; nothing of it is removed.
+ */
+export class LinkStore {
+  readonly #objects: ObjectStore;
+  readonly #logger: Logger;
+
+  constructor(objects: ObjectStore, logger: Logger) {
+    this.#objects = objects;
+    this.#logger = logger;
+  }
+
+  async readTag(name: RepositoryName, tag: Tag): Promise<Link | undefined> {
+    return this.#read(tagCurrentKey(name, tag));
+  }
+
+  /** The stamp of a tag's link, to tell without reading whether it changed. */
+  async stampOfTag(name: RepositoryName, tag: Tag): Promise<string | undefined> {
+    return (await this.#objects.stat(tagCurrentKey(name, tag)))?.stamp;
+  }
+
+  /** Points the tag at the manifest. `current/link` is last: before it, the tag is unchanged. */
+  async writeTag(name: RepositoryName, tag: Tag, digest: Digest): Promise<Link> {
+    await this.#write(tagIndexKey(name, tag, digest), digest);
+    await this.#write(tagCurrentKey(name, tag), digest);
+    const written = await this.#objects.stat(tagCurrentKey(name, tag));
+    if (written === undefined) throw new Error(`the link of ${name}:${tag} is gone`);
+    return { digest, modifiedAtMs: written.modifiedAtMs, stamp: written.stamp };
+  }
+
+  /** Removes the pointer first, then what is left of its folder. */
+  async removeTag(name: RepositoryName, tag: Tag): Promise<boolean> {
+    const removed = await this.#objects.remove(tagCurrentKey(name, tag));
+    return (await this.#objects.removeFolder(tagFolder(name, tag))) || removed;
+  }
+
+  /** Tags that have a folder, in no order. Whether the link in it can be read is another matter. */
+  async listTags(name: RepositoryName): Promise<readonly Tag[]> {
+    const tags: Tag[] = [];
+    for (const entry of await this.#objects.list(tagsFolder(name))) {
+      const tag = entry.isFolder ? parseTag(entry.name) : undefined;
+      if (tag !== undefined) tags.push(tag);
+      else this.#reportStray(`${tagsFolder(name)}/${entry.name}`);
+    }
+    return tags;
+  }
+
+  async readRevision(name: RepositoryName, digest: Digest): Promise<Link | undefined> {
+    return this.#readNamed(revisionFolder(name, digest), digest);
+  }
+
+  async writeRevision(name: RepositoryName, digest: Digest): Promise<void> {
+    await this.#write(`${revisionFolder(name, digest)}/link`, digest);
+  }
+
+  async removeRevision(name: RepositoryName, digest: Digest): Promise<boolean> {
+    return this.#removeLinkFolder(revisionFolder(name, digest));
+  }
+
+  async listRevisions(name: RepositoryName): Promise<readonly Digest[]> {
+    return this.#listDigests(revisionsFolder(name));
+  }
+
+  async readLayer(name: RepositoryName, digest: Digest): Promise<Link | undefined> {
+    return this.#readNamed(layerFolder(name, digest), digest);
+  }
+
+  async writeLayer(name: RepositoryName, digest: Digest): Promise<void> {
+    await this.#write(`${layerFolder(name, digest)}/link`, digest);
+  }
+
+  async removeLayer(name: RepositoryName, digest: Digest): Promise<boolean> {
+    return this.#removeLinkFolder(layerFolder(name, digest));
+  }
+
+  async listLayers(name: RepositoryName): Promise<readonly Digest[]> {
+    return this.#listDigests(layersFolder(name));
+  }
+
+  /** Every repository that has a folder of its own, in no order. */
+  async *listRepositories(): AsyncGenerator<RepositoryName> {
+    const waiting = [repositoriesFolder];
+    for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+      let isRepository = false;
+      for (const entry of await this.#objects.list(folder)) {
+        if (!entry.isFolder) this.#reportStray(`${folder}/${entry.name}`);
+        else if (entry.name.startsWith("_")) isRepository ||= repositoryMarks.has(entry.name);
+        else waiting.push(`${folder}/${entry.name}`);
+      }
+      const text = folder.slice(repositoriesFolder.length + 1);
+      const name = isRepository ? parseRepositoryName(text) : undefined;
+      if (name !== undefined) yield name;
+      else if (isRepository) this.#reportStray(folder);
+    }
+  }
+
+  /** Removes everything of a repository: pointers first, so nothing dangles on the way. */
+  async removeRepository(name: RepositoryName): Promise<boolean> {
+    const removed = await this.#objects.removeFolder(tagsFolder(name));
+    let isRemoved = removed;
+    for (const part of [manifestsName, layersName, uploadsName]) {
+      const folder = `${repositoryFolder(name)}/${part}`;
+      isRemoved = (await this.#objects.removeFolder(folder)) || isRemoved;
+    }
+    return isRemoved;
+  }
+
+  async #read(key: string): Promise<Link | undefined> {
+    const found = await this.#objects.stat(key);
+    if (found === undefined) return undefined;
+    const bytes = found.sizeBytes > linkSizeBytesMax ? undefined : await this.#readBytes(key);
+    const digest = bytes === undefined ? undefined : parseDigest(new TextDecoder().decode(bytes));
+    if (digest === undefined) {
+      this.#logger.warn("a link in the storage holds no digest; it counts as absent", { key });
+      return undefined;
+    }
+    return { digest, modifiedAtMs: found.modifiedAtMs, stamp: found.stamp };
+  }
+
+  async #readBytes(key: string): Promise<Uint8Array | undefined> {
+    return this.#objects.read(key, linkSizeBytesMax);
+  }
+
+  /** A link whose folder is named after its digest; one that holds another digest is damaged. */
+  async #readNamed(folder: string, digest: Digest): Promise<Link | undefined> {
+    const link = await this.#read(`${folder}/link`);
+    if (link === undefined || link.digest === digest) return link;
+    this.#logger.warn("a link in the storage holds another digest than its folder names", {
+      key: `${folder}/link`,
+      digest: link.digest,
+    });
+    return undefined;
+  }
+
+  async #write(key: string, digest: Digest): Promise<void> {
+    await this.#objects.put(key, new TextEncoder().encode(digest));
+  }
+
+  async #removeLinkFolder(folder: string): Promise<boolean> {
+    const removed = await this.#objects.remove(`${folder}/link`);
+    await this.#objects.removeFolder(folder);
+    return removed;
+  }
+
+  async #listDigests(folder: string): Promise<readonly Digest[]> {
+    const digests: Digest[] = [];
+    for (const algorithm of digestAlgorithms) {
+      for (const entry of await this.#objects.list(`${folder}/${algorithm}`)) {
+        const digest = parseDigest(`${algorithm}:${entry.name}`);
+        if (digest !== undefined) digests.push(digest);
+        else this.#reportStray(`${folder}/${algorithm}/${entry.name}`);
+      }
+    }
+    return digests;
+  }
+
+  #reportStray(key: string): void {
+    this.#logger.debug("something in the storage is not part of the layout; it is left alone", {
+      key,
+    });
+  }
+}
+
+const repositoryMarks: ReadonlySet<string> = new Set([layersName, manifestsName, uploadsName]);

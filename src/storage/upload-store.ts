@@ -1,0 +1,270 @@
+import type { Clock } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+import {
+  createHasher,
+  type Digest,
+  type DigestAlgorithm,
+  type Hasher,
+  isDigestAlgorithm,
+  parseDigest,
+} from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { uploadFolder, uploadsFolder } from "./layout.ts";
+import type { Appender, ObjectStore } from "./object-store.ts";
+import { parseUploadId, type UploadId } from "./upload-id.ts";
+
+/** An upload session as it lies in storage: any process may go on with it (design D6). */
+export interface UploadSession {
+  readonly id: UploadId;
+  readonly repository: RepositoryName;
+  /** Who began it: nobody else may touch it (CVE-2026-32589). */
+  readonly owner: string;
+  /** What the running digest is made with; the final digest may name another algorithm. */
+  readonly algorithm: DigestAlgorithm;
+  /** Bytes that were received and answered for. */
+  readonly offset: number;
+  /** Digest of those bytes; absent when nobody has computed it since a crash. */
+  readonly digest?: Digest;
+}
+
+export interface UploadStoreOptions {
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Bytes are written in strokes of about this size: a system call each, and little memory. */
+const strokeSizeBytes = 1 << 20;
+
+/**
+ * How much may wait in the page cache before the disk is asked to begin: so that the sync at
+ * the end of a large blob finds most of the work done.
+ */
+const earlySyncBytes = 32 << 20;
+
+/** Sessions whose running hash is kept between two chunks; others are hashed again at the end. */
+const runningHashersMax = 256;
+
+const stateSizeBytesMax = 4096;
+
+/**
+ * Upload sessions: bytes that have no digest yet.
+ *
+ * The running hash cannot be saved, so it lives in this process alone. What is saved when an
+ * append ends is the offset and the digest so far: an upload that is closed without more bytes
+ * needs no second reading, in whichever process (design D6).
+ */
+export class UploadStore {
+  readonly #options: UploadStoreOptions;
+  readonly #objects: ObjectStore;
+  readonly #hashers = new Map<UploadId, { readonly hasher: Hasher; readonly offset: number }>();
+
+  constructor(options: UploadStoreOptions) {
+    this.#options = options;
+    this.#objects = options.objects;
+  }
+
+  async begin(
+    repository: RepositoryName,
+    options: { readonly owner: string; readonly algorithm: DigestAlgorithm },
+  ): Promise<UploadSession> {
+    const id = parseUploadId(this.#options.random.uuid());
+    if (id === undefined) throw new Error("the random source gives no UUID");
+    const startedAt = new Date(this.#options.clock.nowMs()).toISOString();
+    const session: UploadSession = { id, repository, offset: 0, ...options };
+    const folder = uploadFolder(repository, id);
+    await this.#objects.putVolatile(`${folder}/startedat`, new TextEncoder().encode(startedAt));
+    await this.#writeState(session);
+    return session;
+  }
+
+  /** The session, or undefined when this repository has none with that id. */
+  async find(repository: RepositoryName, id: UploadId): Promise<UploadSession | undefined> {
+    const key = `${uploadFolder(repository, id)}/state.json`;
+    const bytes = await this.#objects.read(key, stateSizeBytesMax);
+    const state = bytes === undefined ? undefined : parseState(new TextDecoder().decode(bytes));
+    return state === undefined ? undefined : { id, repository, ...state };
+  }
+
+  /**
+   * Appends `source` and returns the session as it stands then. Bytes that arrived before
+   * `source` failed are kept and counted, and the failure is thrown afterwards: the client asks
+   * for the offset and resumes there (distribution-spec, "Pushing a blob in chunks").
+   */
+  async append(session: UploadSession, source: AsyncIterable<Uint8Array>): Promise<UploadSession> {
+    const hasher = this.#takeHasher(session);
+    const appender = await this.#objects.openAppend(this.dataKey(session), session.offset);
+    const progress: Progress = { writtenBytes: 0, hashedBytes: 0 };
+    try {
+      await pour(source, { appender, hasher, progress });
+    } catch (error) {
+      await appender.close();
+      await this.#noteProgress(session, hasher, progress);
+      throw error;
+    }
+    await appender.close();
+    return this.#noteProgress(session, hasher, progress);
+  }
+
+  /** Makes the session's bytes durable and returns their digest in `algorithm`. */
+  async seal(session: UploadSession, algorithm: DigestAlgorithm): Promise<Digest> {
+    const appender = await this.#objects.openAppend(this.dataKey(session), session.offset);
+    try {
+      await appender.sync();
+    } finally {
+      await appender.close();
+    }
+    if (session.digest?.startsWith(`${algorithm}:`) === true) return session.digest;
+    const hasher = createHasher(algorithm);
+    const range = { start: 0, end: session.offset };
+    for await (const piece of this.#objects.readStream(this.dataKey(session), range)) {
+      hasher.update(piece);
+    }
+    return hasher.digest();
+  }
+
+  /** Forgets the session with all its bytes. */
+  async remove(session: UploadSession): Promise<void> {
+    this.#hashers.delete(session.id);
+    await this.#objects.removeFolder(uploadFolder(session.repository, session.id));
+  }
+
+  dataKey(session: UploadSession): string {
+    return `${uploadFolder(session.repository, session.id)}/data`;
+  }
+
+  /** Sessions of one repository, with the time of their last sign of life, for the purge. */
+  async *list(
+    repository: RepositoryName,
+  ): AsyncGenerator<{ readonly folder: string; readonly touchedAtMs: number }> {
+    for (const entry of await this.#objects.list(uploadsFolder(repository))) {
+      const folder = `${uploadsFolder(repository)}/${entry.name}`;
+      if (!entry.isFolder || parseUploadId(entry.name) === undefined) continue;
+      const stats = await Promise.all(
+        ["data", "state.json", "startedat"].map((name) => this.#objects.stat(`${folder}/${name}`)),
+      );
+      const touchedAtMs = Math.max(0, ...stats.map((stat) => stat?.modifiedAtMs ?? 0));
+      yield { folder, touchedAtMs };
+    }
+  }
+
+  /** Removes what `list` named. */
+  async purge(folder: string): Promise<void> {
+    await this.#objects.removeFolder(folder);
+  }
+
+  /** The running hasher of exactly these bytes, or undefined when nobody has one any more. */
+  #takeHasher(session: UploadSession): Hasher | undefined {
+    if (session.offset === 0) return createHasher(session.algorithm);
+    const kept = this.#hashers.get(session.id);
+    this.#hashers.delete(session.id);
+    return kept?.offset === session.offset ? kept.hasher : undefined;
+  }
+
+  async #noteProgress(
+    session: UploadSession,
+    running: Hasher | undefined,
+    progress: Progress,
+  ): Promise<UploadSession> {
+    const { digest: _, ...rest } = session;
+    const offset = session.offset + progress.writtenBytes;
+    // A failed write leaves the hash ahead of the bytes: it is worth nothing then.
+    const hasher = progress.hashedBytes === progress.writtenBytes ? running : undefined;
+    const after = { ...rest, offset, ...(hasher !== undefined && { digest: hasher.digest() }) };
+    // A session that was cancelled while its bytes came must not come back to life.
+    if ((await this.find(session.repository, session.id)) === undefined) return after;
+    await this.#writeState(after);
+    if (hasher !== undefined) this.#keepHasher(session.id, { hasher, offset });
+    return after;
+  }
+
+  #keepHasher(id: UploadId, entry: { readonly hasher: Hasher; readonly offset: number }): void {
+    const oldest = this.#hashers.keys().next().value;
+    if (this.#hashers.size >= runningHashersMax && oldest !== undefined) {
+      this.#hashers.delete(oldest);
+    }
+    this.#hashers.set(id, entry);
+  }
+
+  async #writeState(session: UploadSession): Promise<void> {
+    const { owner, algorithm, offset, digest } = session;
+    const text = JSON.stringify({ owner, algorithm, offset, digest });
+    const key = `${uploadFolder(session.repository, session.id)}/state.json`;
+    await this.#objects.putVolatile(key, new TextEncoder().encode(text));
+  }
+}
+
+interface Progress {
+  writtenBytes: number;
+  hashedBytes: number;
+}
+
+/**
+ * Writes `source` in strokes. While one stroke is on its way to the disk, its bytes are hashed
+ * and the next ones arrive: two cores work, and at most two strokes are in memory.
+ */
+async function pour(
+  source: AsyncIterable<Uint8Array>,
+  sink: {
+    readonly appender: Appender;
+    readonly hasher: Hasher | undefined;
+    readonly progress: Progress;
+  },
+): Promise<void> {
+  let stroke: Uint8Array[] = [];
+  let strokeBytes = 0;
+  let sinceSyncBytes = 0;
+  let writing = Promise.resolve();
+  let syncing = Promise.resolve();
+
+  const flush = async (): Promise<void> => {
+    const pieces = stroke;
+    const sizeBytes = strokeBytes;
+    stroke = [];
+    strokeBytes = 0;
+    await writing;
+    writing = sink.appender.write(pieces).then(() => {
+      sink.progress.writtenBytes += sizeBytes;
+    });
+    // A rejection is seen at the next await; this keeps it from counting as unhandled before.
+    writing.catch(() => undefined);
+    for (const piece of pieces) sink.hasher?.update(piece);
+    sink.progress.hashedBytes += sizeBytes;
+    sinceSyncBytes += sizeBytes;
+    if (sinceSyncBytes < earlySyncBytes) return;
+    sinceSyncBytes = 0;
+    await syncing;
+    syncing = writing.then(() => sink.appender.sync());
+    syncing.catch(() => undefined);
+  };
+
+  try {
+    for await (const piece of source) {
+      stroke.push(piece);
+      strokeBytes += piece.byteLength;
+      if (strokeBytes >= strokeSizeBytes) await flush();
+    }
+  } finally {
+    // Also when the source broke off: what arrived is worth keeping.
+    if (strokeBytes > 0) await flush();
+    await writing;
+    await syncing;
+  }
+}
+
+function parseState(text: string): Omit<UploadSession, "id" | "repository"> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined; // Left half-written by a power cut: the session cannot be trusted.
+  }
+  if (typeof value !== "object" || value === null) return undefined;
+  if (!("owner" in value && "algorithm" in value && "offset" in value)) return undefined;
+  const { owner, algorithm, offset } = value;
+  if (typeof owner !== "string" || typeof algorithm !== "string") return undefined;
+  if (typeof offset !== "number" || !isDigestAlgorithm(algorithm)) return undefined;
+  const digest =
+    "digest" in value && typeof value.digest === "string" ? parseDigest(value.digest) : undefined;
+  return { owner, algorithm, offset, ...(digest !== undefined && { digest }) };
+}
