@@ -1,0 +1,63 @@
+import { mediaTypes } from "../oci/media-type.ts";
+import { type Problem, problems, RegistryError } from "../oci/problems.ts";
+import type { Content } from "../registry/content.ts";
+import type { ByteRange } from "./range.ts";
+
+/** What a handler answers. One writer turns it into bytes on a socket. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: ReplyBody;
+}
+
+export type ReplyBody =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array | string }
+  | { readonly kind: "content"; readonly content: Content; readonly range: ByteRange }
+  | {
+      readonly kind: "multipart";
+      readonly content: Content;
+      readonly ranges: readonly ByteRange[];
+      readonly boundary: string;
+    };
+
+/** For bytes that strangers pushed: a browser must download them, never render them. */
+export const untrustedContentHeaders = {
+  "Content-Security-Policy": "default-src 'none'; sandbox",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Referrer-Policy": "no-referrer",
+  "X-Frame-Options": "DENY",
+} as const;
+
+/** A JSON document, with nothing after the media type: some clients compare it exactly. */
+export function jsonReply(
+  value: unknown,
+  options: { readonly mediaType?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+): Reply {
+  return {
+    status: 200,
+    headers: { "Content-Type": options.mediaType ?? "application/json", ...options.headers },
+    body: { kind: "bytes", bytes: JSON.stringify(value) },
+  };
+}
+
+export function emptyReply(status: number, headers: Readonly<Record<string, string>> = {}): Reply {
+  return { status, headers };
+}
+
+/** The OCI error body of a refusal (distribution-spec, "Error Codes"). */
+export function errorReply(error: RegistryError): Reply {
+  const { status }: Problem = problems[error.reason];
+  const all = error.others.length > 0 ? [error, ...error.others] : [error];
+  const errors = all.map(({ reason, message, facts }) => ({
+    code: problems[reason].code,
+    message,
+    detail: facts,
+  }));
+  return {
+    status,
+    headers: { "Content-Type": "application/json", ...error.headers },
+    body: { kind: "bytes", bytes: JSON.stringify({ errors }) },
+  };
+}
+
+export const octetStream = mediaTypes.octetStream;

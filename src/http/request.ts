@@ -1,0 +1,104 @@
+import { RegistryError } from "../oci/problems.ts";
+
+/** A request as the wire reads it, once: nothing after this looks at the raw target again. */
+export interface WireRequest {
+  readonly method: string;
+  /** Decoded path, below the configured prefix; starts with `/`. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+  /** Address of the peer; of the client behind it when the peer is a trusted proxy. */
+  readonly address: string;
+  /** `scheme://host` as the client sees this registry. */
+  readonly origin: string;
+  readonly id: string;
+}
+
+const noQuery = new URLSearchParams();
+
+/** A host name or address with an optional port: what a Host header may hold. */
+const hostPattern = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
+
+/** Where a request goes: the path and query of its target, and the host that it names. */
+export interface Target {
+  readonly host: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+/**
+ * Takes the request's URL apart, as the server built it from target and Host header.
+ *
+ * Written by hand because a hostile Host makes `new URL()` throw, and because two parsers that
+ * disagree are how paths get past a check.
+ *
+ * @throws {RegistryError} `hostInvalid`, `uriTooLong`, `bodyInvalid` for bad percent-encoding.
+ */
+export function parseTarget(url: string, lengthMax: number): Target {
+  if (url.length > lengthMax + 300) throw new RegistryError("uriTooLong", { max: lengthMax });
+  const hostStart = url.indexOf("://") + 3;
+  const pathStart = url.indexOf("/", hostStart);
+  // Without a usable Host, the server hands the bare target over.
+  if (hostStart < 3 || hostStart > 8 || pathStart === -1) throw new RegistryError("hostInvalid");
+  const host = url.slice(hostStart, pathStart);
+  if (!hostPattern.test(host)) throw new RegistryError("hostInvalid");
+  const queryStart = url.indexOf("?", pathStart);
+  const pathEnd = queryStart === -1 ? url.length : queryStart;
+  if (url.length - pathStart > lengthMax) {
+    throw new RegistryError("uriTooLong", { max: lengthMax });
+  }
+  return {
+    host,
+    path: decodePath(url.slice(pathStart, pathEnd)),
+    query: queryStart === -1 ? noQuery : new URLSearchParams(url.slice(queryStart + 1)),
+  };
+}
+
+function decodePath(path: string): string {
+  if (!path.includes("%")) return path;
+  try {
+    return decodeURIComponent(path);
+  } catch (cause) {
+    const why = "its path is not valid percent-encoding";
+    throw new RegistryError("bodyInvalid", { why }, { cause });
+  }
+}
+
+/** The declared length of the body in bytes; undefined for a chunked or absent one. */
+export function contentLengthOf(headers: Headers): number | undefined {
+  const text = headers.get("content-length");
+  if (text === null) return undefined;
+  const length = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(length)) {
+    throw new RegistryError("bodyInvalid", { why: "Content-Length is not a number" });
+  }
+  return length;
+}
+
+/**
+ * The body in pieces, exactly as long as it was declared.
+ *
+ * A client that disconnects can end its body without an error, so the pieces are counted.
+ *
+ * @throws {RegistryError} `uploadIncomplete` when fewer bytes came than `declaredBytes`.
+ */
+export async function* readBody(
+  request: WireRequest,
+  declaredBytes: number | undefined,
+): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  try {
+    for await (const piece of request.body ?? []) {
+      received += piece.byteLength;
+      yield piece;
+    }
+  } catch (cause) {
+    if (cause instanceof RegistryError) throw cause;
+    const expected = declaredBytes ?? "more";
+    throw new RegistryError("uploadIncomplete", { actual: received, expected }, { cause });
+  }
+  if (declaredBytes !== undefined && received !== declaredBytes) {
+    throw new RegistryError("uploadIncomplete", { actual: received, expected: declaredBytes });
+  }
+}

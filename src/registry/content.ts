@@ -1,0 +1,2 @@
+/** Bytes on their way out; the wire may name them without knowing where they are kept. */
+export type { Content } from "../storage/object-store.ts";
