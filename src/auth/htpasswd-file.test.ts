@@ -1,0 +1,66 @@
+import { expect, test } from "bun:test";
+import { assert, property, string } from "fast-check";
+import { parseHtpasswd } from "./htpasswd-file.ts";
+
+const tail = "abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
+const hash = `$2y$05$${tail}`;
+
+test("users, comments and empty lines are told apart, with any line end", () => {
+  const file = parseHtpasswd(
+    `\uFEFF# staff\r\nalice:${hash}\r\n\r\n  bob:${hash}  \n#carol:${hash}\n`,
+  );
+  expect([...file.users.keys()]).toEqual(["alice", "bob"]);
+  expect(file.complaints).toEqual([]);
+});
+
+test("an empty file has no users", () => {
+  expect(parseHtpasswd("").users.size).toBe(0);
+});
+
+const unusable: readonly (readonly [line: string, word: string])[] = [
+  ["alice:$apr1$abcdefgh$0123456789abcdefghijkl", "MD5"],
+  ["alice:$1$abcdefgh$0123456789abcdefghijkl", "MD5"],
+  ["alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", "SHA-1"],
+  ["alice:$5$salt$hash", "SHA-256"],
+  ["alice:$6$salt$hash", "SHA-512"],
+  ["alice:rqXexS6ZhobKA", "DES"],
+  ["alice:$argon2id$v=19$m=65536", "argon2"],
+  ["alice:$2y$05$tooshort", "damaged"],
+  [`alice:$2x$05$${tail}`, "unknown kind"],
+  ["alice:correct horse", "plain text"],
+  ["alice", "user name"],
+  ["alice:", "user name"],
+  [`:${hash}`, "user name"],
+];
+
+test.each(unusable)("%p is reported and nobody gets in by it", (line, word) => {
+  const file = parseHtpasswd(`# one\n${line}\nbob:${hash}\n`);
+  expect([...file.users.keys()]).toEqual(["bob"]);
+  expect(file.complaints).toHaveLength(1);
+  expect(file.complaints[0]?.line).toBe(2);
+  expect(file.complaints[0]?.why).toContain(word);
+  // A line in plain text is a password: the log must not get it.
+  expect(JSON.stringify(file.complaints)).not.toContain("horse");
+});
+
+test("of two lines for a user the last counts, and the log hears of it", () => {
+  const file = parseHtpasswd(`alice:$2y$06$${tail}\nalice:${hash}\n`);
+  expect(file.users.get("alice")?.cost).toBe(5);
+  expect(file.complaints[0]?.line).toBe(2);
+});
+
+test("a name like a property of objects is a name", () => {
+  const file = parseHtpasswd(`__proto__:${hash}\n`);
+  expect(file.users.has("__proto__")).toBe(true);
+  expect(file.users.has("constructor")).toBe(false);
+});
+
+test("the usual cost is the most frequent one", () => {
+  const lines = [12, 10, 12, 11].map((cost, index) => `user${index}:$2y$${cost}$${tail}`);
+  expect(parseHtpasswd(lines.join("\n")).usualCost).toBe(12);
+  expect(parseHtpasswd("").usualCost).toBe(10);
+});
+
+test("no text makes it throw", () => {
+  assert(property(string({ unit: "binary" }), (text) => void parseHtpasswd(text)));
+});

@@ -1,0 +1,92 @@
+import { type BcryptHash, parseBcryptHash } from "./bcrypt.ts";
+
+/** What a htpasswd file says, and what in it cannot be used. */
+export interface HtpasswdFile {
+  readonly users: ReadonlyMap<string, BcryptHash>;
+  /** The cost that most users have; that of an unknown user's verification. */
+  readonly usualCost: number;
+  readonly complaints: readonly HtpasswdComplaint[];
+}
+
+export interface HtpasswdComplaint {
+  /** From 1. The line itself is never told: it holds somebody's hash, or password. */
+  readonly line: number;
+  readonly why: string;
+}
+
+/** The cost of htpasswd files that Berth writes: 60 ms on a server of 2024. */
+export const defaultCost = 10;
+
+/**
+ * Reads the form of Apache's htpasswd: a user, a colon and a hash on each line; empty lines and
+ * those that begin with # are skipped. Bcrypt is the one hash that is accepted, as in
+ * Distribution, and the last line of a user counts. Anything else is a complaint, not a failure:
+ * one bad line does not lock everybody out.
+ */
+export function parseHtpasswd(text: string): HtpasswdFile {
+  const users = new Map<string, BcryptHash>();
+  const complaints: HtpasswdComplaint[] = [];
+  for (const [index, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .entries()) {
+    const entry = entryOf(raw);
+    if (entry === undefined) continue;
+    const line = index + 1;
+    const hash = parseBcryptHash(entry.hash);
+    if (entry.user === "" || entry.hash === "") {
+      complaints.push({ line, why: "is not a user name, a colon and a hash" });
+    } else if (hash === undefined) {
+      complaints.push({ line, why: `has ${kindOf(entry.hash)}; only bcrypt is accepted` });
+    } else {
+      if (users.has(entry.user)) {
+        complaints.push({ line, why: "names a user that an earlier line has; this one counts" });
+      }
+      users.set(entry.user, hash);
+    }
+  }
+  return { users, usualCost: usualCostOf(users), complaints };
+}
+
+/** The user of one line of a htpasswd file, or undefined when it is empty or a comment. */
+export function userOfLine(line: string): string | undefined {
+  return entryOf(line)?.user;
+}
+
+function entryOf(raw: string): { readonly user: string; readonly hash: string } | undefined {
+  const line = raw.trim();
+  if (line === "" || line.startsWith("#")) return undefined;
+  const colon = line.indexOf(":");
+  if (colon < 0) return { user: "", hash: "" };
+  return { user: line.slice(0, colon), hash: line.slice(colon + 1) };
+}
+
+const kinds: readonly (readonly [RegExp, string])[] = [
+  [/^\$apr1\$/, "an MD5 hash of Apache"],
+  [/^\$1\$/, "an MD5 hash"],
+  [/^\{SHA\}/, "a SHA-1 hash"],
+  [/^\$5\$/, "a SHA-256 hash of crypt"],
+  [/^\$6\$/, "a SHA-512 hash of crypt"],
+  [/^\$2[a-z]?\$/, "a bcrypt hash that is damaged or of an unknown kind"],
+  [/^\$argon2/, "an argon2 hash"],
+  [/^[./A-Za-z0-9]{13}$/, "a DES hash of crypt"],
+];
+
+function kindOf(hash: string): string {
+  const known = kinds.find(([form]) => form.test(hash));
+  return known === undefined ? "a password in plain text or an unknown hash" : known[1];
+}
+
+function usualCostOf(users: ReadonlyMap<string, BcryptHash>): number {
+  const counts = new Map<number, number>();
+  for (const { cost } of users.values()) counts.set(cost, (counts.get(cost) ?? 0) + 1);
+  let usual = defaultCost;
+  let most = 0;
+  for (const [cost, count] of counts) {
+    if (count > most) {
+      usual = cost;
+      most = count;
+    }
+  }
+  return usual;
+}
