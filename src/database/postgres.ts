@@ -40,7 +40,7 @@ export async function openPostgres<Tables>(
 ): Promise<Database<Tables>> {
   const client = new SQL(clientOptions(location));
   try {
-    await migratePostgres(client, location.schema);
+    await migratePostgres(client, location.schema, options);
   } catch (cause) {
     await client.close();
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated } from "kysely";
-import type { Migration } from "../database/migrations.ts";
+import type { ColumnTypes, Migration } from "../database/migrations.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ManifestMediaType } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -118,6 +118,9 @@ export interface MetadataTables {
     manifest_id: Id;
     /** BLOB of the manifest: `annotations`; or BLOB of the config: `config.Labels`. */
     source: "annotation" | "label";
+    /** The place in that object, from 0. */
+    position: Integer;
+    /** In key and value, U+FFFD stands for U+0000, which PostgreSQL cannot hold. */
     key: string;
     value: string;
   };
@@ -148,103 +151,127 @@ export interface MetadataTables {
 export const metadataMigrations: readonly Migration[] = [
   {
     name: "the first tables",
-    statements: ({ id, integer, text, clustered }) => {
-      const ofRepository = `repository_id ${integer} not null references repositories (id) on delete cascade`;
-      const ofManifest = `manifest_id ${integer} not null references manifests (id) on delete cascade`;
-      return [
-        `create table repositories (
-          id ${id},
-          name ${text} not null unique,
-          revision ${integer} not null
-        )`,
-        `create table tags (
-          ${ofRepository},
-          name ${text} not null,
-          digest ${text} not null,
-          pushed_at_ms ${integer} not null,
-          stamp ${text} not null,
-          primary key (repository_id, name)
-        )${clustered}`,
-        "create index tags_by_digest on tags (repository_id, digest, name)",
-        `create table manifests (
-          id ${id},
-          ${ofRepository},
-          digest ${text} not null,
-          kind ${text} not null,
-          media_type ${text} not null,
-          artifact_type ${text},
-          subject_digest ${text},
-          size_bytes ${integer} not null,
-          config_digest ${text},
-          config_media_type ${text},
-          config_size_bytes ${integer},
-          os ${text},
-          architecture ${text},
-          variant ${text},
-          built_at_ms ${integer},
-          pushed_at_ms ${integer} not null,
-          fingerprint ${text} not null,
-          unique (repository_id, digest)
-        )`,
-        `create index manifests_by_subject on manifests (repository_id, subject_digest, digest)
-          where subject_digest is not null`,
-        `create table index_children (
-          ${ofManifest},
-          position ${integer} not null,
-          digest ${text} not null,
-          media_type ${text} not null,
-          size_bytes ${integer} not null,
-          artifact_type ${text},
-          os ${text},
-          architecture ${text},
-          variant ${text},
-          os_version ${text},
-          is_attestation ${integer} not null,
-          primary key (manifest_id, position)
-        )${clustered}`,
-        "create index index_children_by_digest on index_children (digest, manifest_id)",
-        `create table manifest_layers (
-          ${ofManifest},
-          position ${integer} not null,
-          digest ${text} not null,
-          media_type ${text} not null,
-          size_bytes ${integer} not null,
-          diff_id ${text},
-          instruction ${text},
-          primary key (manifest_id, position)
-        )${clustered}`,
-        // Values may be longer than PostgreSQL puts into an index (2.7 kB): keys only.
-        `create table annotations (
-          ${ofManifest},
-          source ${text} not null,
-          key ${text} not null,
-          value ${text} not null,
-          primary key (manifest_id, source, key)
-        )${clustered}`,
-        "create index annotations_by_key on annotations (source, key, manifest_id)",
-        `create table blobs (
-          id ${id},
-          digest ${text} not null unique,
-          size_bytes ${integer}
-        )`,
-        `create table blob_references (
-          ${ofManifest},
-          blob_id ${integer} not null references blobs (id),
-          role ${text} not null,
-          primary key (manifest_id, blob_id, role)
-        )${clustered}`,
-        "create index blob_references_by_blob on blob_references (blob_id)",
-        `create table repository_blobs (
-          ${ofRepository},
-          blob_id ${integer} not null references blobs (id),
-          primary key (repository_id, blob_id)
-        )${clustered}`,
-        "create index repository_blobs_by_blob on repository_blobs (blob_id, repository_id)",
-        `create table state (
-          key ${text} not null primary key,
-          value ${text} not null
-        )${clustered}`,
-      ];
-    },
+    statements: (types) => [
+      ...repositoryTables(types),
+      ...manifestTables(types),
+      ...blobTables(types),
+    ],
   },
 ];
+
+function ofRepository(integer: string): string {
+  return `repository_id ${integer} not null references repositories (id) on delete cascade`;
+}
+
+function ofManifest(integer: string): string {
+  return `manifest_id ${integer} not null references manifests (id) on delete cascade`;
+}
+
+function repositoryTables({ id, integer, text, clustered }: ColumnTypes): readonly string[] {
+  return [
+    `create table repositories (
+      id ${id},
+      name ${text} not null unique,
+      revision ${integer} not null
+    )`,
+    `create table tags (
+      ${ofRepository(integer)},
+      name ${text} not null,
+      digest ${text} not null,
+      pushed_at_ms ${integer} not null,
+      stamp ${text} not null,
+      primary key (repository_id, name)
+    )${clustered}`,
+    "create index tags_by_digest on tags (repository_id, digest, name)",
+    `create table manifests (
+      id ${id},
+      ${ofRepository(integer)},
+      digest ${text} not null,
+      kind ${text} not null,
+      media_type ${text} not null,
+      artifact_type ${text},
+      subject_digest ${text},
+      size_bytes ${integer} not null,
+      config_digest ${text},
+      config_media_type ${text},
+      config_size_bytes ${integer},
+      os ${text},
+      architecture ${text},
+      variant ${text},
+      built_at_ms ${integer},
+      pushed_at_ms ${integer} not null,
+      fingerprint ${text} not null,
+      unique (repository_id, digest)
+    )`,
+    `create index manifests_by_subject on manifests (repository_id, subject_digest, digest)
+      where subject_digest is not null`,
+  ];
+}
+
+function manifestTables({ integer, text, clustered }: ColumnTypes): readonly string[] {
+  return [
+    `create table index_children (
+      ${ofManifest(integer)},
+      position ${integer} not null,
+      digest ${text} not null,
+      media_type ${text} not null,
+      size_bytes ${integer} not null,
+      artifact_type ${text},
+      os ${text},
+      architecture ${text},
+      variant ${text},
+      os_version ${text},
+      is_attestation ${integer} not null,
+      primary key (manifest_id, position)
+    )${clustered}`,
+    "create index index_children_by_digest on index_children (digest, manifest_id)",
+    `create table manifest_layers (
+      ${ofManifest(integer)},
+      position ${integer} not null,
+      digest ${text} not null,
+      media_type ${text} not null,
+      size_bytes ${integer} not null,
+      diff_id ${text},
+      instruction ${text},
+      primary key (manifest_id, position)
+    )${clustered}`,
+    // A client chooses key and value, and PostgreSQL refuses a row whose part in an index is
+    // longer than 2.7 kB: so neither is in the primary key, and the index has a beginning.
+    `create table annotations (
+      ${ofManifest(integer)},
+      source ${text} not null,
+      position ${integer} not null,
+      key ${text} not null,
+      value ${text} not null,
+      primary key (manifest_id, source, position)
+    )${clustered}`,
+    "create index annotations_by_key on annotations (source, substr(key, 1, 200), manifest_id)",
+  ];
+}
+
+function blobTables({ id, integer, text, clustered }: ColumnTypes): readonly string[] {
+  return [
+    `create table blobs (
+      id ${id},
+      digest ${text} not null unique,
+      size_bytes ${integer}
+    )`,
+    `create table blob_references (
+      ${ofManifest(integer)},
+      blob_id ${integer} not null references blobs (id),
+      role ${text} not null,
+      primary key (manifest_id, blob_id, role)
+    )${clustered}`,
+    "create index blob_references_by_blob on blob_references (blob_id)",
+    `create table repository_blobs (
+      ${ofRepository(integer)},
+      blob_id ${integer} not null references blobs (id),
+      primary key (repository_id, blob_id)
+    )${clustered}`,
+    "create index repository_blobs_by_blob on repository_blobs (blob_id, repository_id)",
+    `create table state (
+      key ${text} not null primary key,
+      value ${text} not null
+    )${clustered}`,
+  ];
+}
