@@ -53,7 +53,10 @@ export interface Page {
 }
 
 /**
- * The derived store (design D3): answers what the layout answers slowly, and can be deleted.
+ * The derived store: answers what the layout answers slowly, and can be deleted at any time.
+ *
+ * This room owns the tables, their queries, and the comparison with what the layout says. It does
+ * not know how the layout is read (callers bring values), HTTP, or users.
  *
  * Everything here comes from the layout and is recorded after it, so it is never ahead of it.
  * All methods are safe to call from several processes at once; writes are idempotent.
@@ -61,10 +64,12 @@ export interface Page {
  */
 export interface MetadataStore {
   // -- asked on the path of a request: one statement each
+  /** Undefined also for a tag whose manifest is not recorded: a scar, or not adopted yet. */
   findTag(repository: RepositoryName, tag: Tag): Promise<ManifestStat | undefined>;
   findManifest(repository: RepositoryName, digest: Digest): Promise<ManifestStat | undefined>;
   /** Size in bytes of a blob that the repository holds. */
   findBlob(repository: RepositoryName, digest: Digest): Promise<number | undefined>;
+  /** True also for a repository that has blobs only. */
   hasRepository(repository: RepositoryName): Promise<boolean>;
   /** Repositories that hold the blob, `limit` at most: the candidates of a mount without `from`. */
   repositoriesWithBlob(digest: Digest, limit: number): Promise<readonly RepositoryName[]>;
@@ -89,21 +94,36 @@ export interface MetadataStore {
   /** Indexes in this repository that list `digest` as a child, `limit` at most. */
   parentsOf(repository: RepositoryName, digest: Digest, limit: number): Promise<readonly Digest[]>;
 
-  // -- recording; each is one transaction, idempotent
+  // -- recording; each is one transaction, idempotent, and makes the repository when it is new
   recordBlob(repository: RepositoryName, blob: BlobRecord): Promise<void>;
   removeBlob(repository: RepositoryName, digest: Digest): Promise<void>;
   recordManifest(repository: RepositoryName, record: ManifestRecord): Promise<void>;
-  /** Removes the manifest and the tags that point to it. */
+  /** Removes the manifest and the tags that point to it; other manifests keep its digest. */
   removeManifest(repository: RepositoryName, digest: Digest): Promise<void>;
   recordTag(repository: RepositoryName, tag: TagRecord): Promise<void>;
+  /** A push: the manifest and the tags that were set to it, or nothing of it. */
+  recordPush(
+    repository: RepositoryName,
+    record: ManifestRecord,
+    tags: readonly TagRecord[],
+  ): Promise<void>;
   removeTag(repository: RepositoryName, tag: Tag): Promise<void>;
   removeRepository(repository: RepositoryName): Promise<void>;
 
   // -- adoption, rebuild and verification
   /** All that is recorded of a repository, to compare with the layout. */
   snapshotOf(repository: RepositoryName): Promise<RepositorySnapshot>;
-  /** Replaces in one transaction what differs; used by adoption and rebuild. */
-  replaceRepository(repository: RepositoryName, content: RepositoryContent): Promise<void>;
+  /**
+   * Replaces in one transaction what differs; used by adoption and rebuild.
+   *
+   * `revision` is that of a snapshot taken before the content was read. Where something was
+   * recorded since then, the content is outdated: false, and nothing is changed.
+   */
+  replaceRepository(
+    repository: RepositoryName,
+    content: RepositoryContent,
+    revision: string,
+  ): Promise<boolean>;
   /** Names in order that are recorded at all, also those without a manifest. */
   listRecorded(page: Page): Promise<readonly RepositoryName[]>;
   /** A small value that survives restarts, for the cursor of a long work. */
@@ -119,8 +139,12 @@ export interface BlobRecord {
 }
 
 export interface RepositorySnapshot {
+  /** Another one after every recording; also for a repository that is not recorded. */
+  readonly revision: string;
   readonly tags: ReadonlyMap<Tag, { readonly digest: Digest; readonly stamp: string }>;
-  readonly manifests: ReadonlySet<Digest>;
+  /** With the fingerprint of all that was recorded of each but `pushedAtMs`. */
+  readonly manifests: ReadonlyMap<Digest, Digest>;
+  /** Sizes in bytes. */
   readonly blobs: ReadonlyMap<Digest, number>;
 }
 

@@ -1,0 +1,235 @@
+import { Database as Connection, type Statement as NativeStatement, SQLiteError } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KeyedMutex } from "../base/mutex.ts";
+import type { Database, DatabaseOptions, MaybePromise, Transaction } from "./database.ts";
+import { migrate } from "./migrations.ts";
+import {
+  type Arguments,
+  type Build,
+  compileStatement,
+  queryBuilder,
+  type Statement,
+  type Value,
+} from "./statement.ts";
+
+/** How long a reader may wait for SQLite's own short locks (recovery of a log, its deletion). */
+const busyTimeoutMs = 5_000;
+
+/**
+ * How long `begin immediate` may stop the whole program. Another process's transaction is waited
+ * for by trying again, so that requests go on being answered meanwhile.
+ */
+const beginBusyTimeoutMs = 2;
+const beginPauseMsMax = 25;
+/** About a minute of waiting for another process. */
+const beginAttemptsMax = 2_500;
+
+/** Rows written before other work of the program gets its turn. */
+const rowsPerTurn = 128;
+
+/** Opens or creates the file at `path`, in write-ahead logging, and brings its schema up. */
+export async function openSqlite<Tables>(
+  path: string,
+  options: DatabaseOptions,
+): Promise<Database<Tables>> {
+  const isMemory = path === ":memory:";
+  const connections: Connection[] = [];
+  try {
+    if (!isMemory) mkdirSync(dirname(path), { recursive: true });
+    const writer = new Connection(path, { create: true, readwrite: true, strict: true });
+    connections.push(writer);
+    await configureWriter(writer, options);
+    await migrateSqlite(writer, path, options);
+    const reader = isMemory ? writer : new Connection(path, { readonly: true, strict: true });
+    if (!isMemory) {
+      connections.push(reader);
+      reader.run(`pragma busy_timeout = ${busyTimeoutMs}`);
+    }
+    return new SqliteDatabase<Tables>(new Session(reader), new Session(writer));
+  } catch (cause) {
+    for (const connection of connections) connection.close();
+    throw new Error(`cannot open the database ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function configureWriter(writer: Connection, options: DatabaseOptions): Promise<void> {
+  // Several processes may start at once, and only one at a time can switch a file to the log.
+  writer.run(`pragma busy_timeout = ${beginBusyTimeoutMs}`);
+  await whenFree(() => writer.run("pragma journal_mode = wal"));
+  writer.run(`pragma synchronous = ${options.durability === "records" ? "full" : "normal"}`);
+  writer.run("pragma foreign_keys = on");
+}
+
+async function migrateSqlite(
+  writer: Connection,
+  path: string,
+  options: DatabaseOptions,
+): Promise<void> {
+  await whenFree(() => writer.run("begin immediate"));
+  try {
+    const target = {
+      dialect: "sqlite",
+      label: path,
+      readVersion: () => Promise.resolve(schemaVersion(writer)),
+      execute: (statement: string) => Promise.resolve(void writer.run(statement)),
+    } as const;
+    await migrate(target, options.migrations);
+    writer.run("commit");
+  } catch (cause) {
+    if (writer.inTransaction) writer.run("rollback");
+    throw cause;
+  }
+}
+
+function schemaVersion(connection: Connection): number | undefined {
+  const tables = "select 1 from sqlite_schema where name = 'schema_version'";
+  if (connection.query(tables).get() === null) return undefined;
+  const row = connection.query<{ version: number }, []>("select version from schema_version").get();
+  return row?.version;
+}
+
+/** Runs `attempt` until no other process stands in its way. */
+async function whenFree(attempt: () => void): Promise<void> {
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      attempt();
+      return;
+    } catch (cause) {
+      const isBusy = cause instanceof SQLiteError && cause.code?.startsWith("SQLITE_BUSY") === true;
+      if (!isBusy || attempts >= beginAttemptsMax) throw cause;
+    }
+    await sleep(Math.min(attempts, beginPauseMsMax));
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** A connection with its prepared statements. Everything here happens at once. */
+class Session implements Transaction {
+  readonly #connection: Connection;
+  readonly #prepared = new Map<Statement<never, unknown>, NativeStatement<unknown, Value[]>>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  first<A extends Arguments, R>(statement: Statement<A, R>, args: A): R | undefined {
+    return this.#native(statement).get(...statement.bind(args)) ?? undefined;
+  }
+
+  all<A extends Arguments, R>(statement: Statement<A, R>, args: A): readonly R[] {
+    return this.#native(statement).all(...statement.bind(args));
+  }
+
+  run<A extends Arguments>(statement: Statement<A, unknown>, args: A): void {
+    this.#native(statement).run(...statement.bind(args));
+  }
+
+  async runAll<A extends Arguments>(
+    statement: Statement<A, unknown>,
+    rows: readonly A[],
+  ): Promise<void> {
+    for (const [index, args] of rows.entries()) {
+      this.run(statement, args);
+      if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+    }
+  }
+
+  execute(command: "begin immediate" | "commit" | "rollback"): void {
+    this.#connection.run(command);
+  }
+
+  get inTransaction(): boolean {
+    return this.#connection.inTransaction;
+  }
+
+  close(): void {
+    for (const native of this.#prepared.values()) native.finalize();
+    this.#connection.close();
+  }
+
+  #native<A extends Arguments, R>(statement: Statement<A, R>): NativeStatement<R, Value[]> {
+    const known = this.#prepared.get(statement);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- stored under its statement
+    if (known !== undefined) return known as NativeStatement<R, Value[]>;
+    const native = this.#connection.prepare<R, Value[]>(statement.sql);
+    this.#prepared.set(statement, native);
+    return native;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+class SqliteDatabase<Tables> implements Database<Tables> {
+  readonly dialect = "sqlite";
+  readonly #reader: Session;
+  readonly #writer: Session;
+  readonly #builder = queryBuilder<Tables>("sqlite");
+  readonly #mutex = new KeyedMutex();
+  #isClosed = false;
+
+  constructor(reader: Session, writer: Session) {
+    this.#reader = reader;
+    this.#writer = writer;
+  }
+
+  prepare<A extends Arguments, R>(build: Build<Tables, A, R>): Statement<A, R> {
+    return compileStatement("sqlite", this.#builder, build);
+  }
+
+  first<A extends Arguments, R>(statement: Statement<A, R>, args: A): MaybePromise<R | undefined> {
+    if (this.#readsWait()) {
+      return this.#alone(() => Promise.resolve(this.#reader.first(statement, args)));
+    }
+    return this.#reader.first(statement, args);
+  }
+
+  all<A extends Arguments, R>(statement: Statement<A, R>, args: A): MaybePromise<readonly R[]> {
+    if (this.#readsWait()) {
+      return this.#alone(() => Promise.resolve(this.#reader.all(statement, args)));
+    }
+    return this.#reader.all(statement, args);
+  }
+
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#alone(async () => {
+      if (this.#isClosed) throw new Error("the database is closed");
+      await whenFree(() => this.#writer.execute("begin immediate"));
+      try {
+        const result = await work(this.#writer);
+        this.#writer.execute("commit");
+        return result;
+      } catch (cause) {
+        // A full disk makes SQLite roll back by itself.
+        if (this.#writer.inTransaction) this.#writer.execute("rollback");
+        throw cause;
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#alone(() => {
+      if (!this.#isClosed) {
+        this.#isClosed = true;
+        if (this.#reader !== this.#writer) this.#reader.close();
+        this.#writer.close();
+      }
+      return Promise.resolve();
+    });
+  }
+
+  /** A database in memory has one connection, whose reads would see what is not committed. */
+  #readsWait(): boolean {
+    return this.#reader === this.#writer && this.#writer.inTransaction;
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run("writer", work);
+  }
+}

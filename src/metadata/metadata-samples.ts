@@ -1,0 +1,93 @@
+/** Values for the tests of this room: made of small numbers, equal for equal numbers. */
+
+import type { Descriptor } from "../oci/descriptor.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
+import { mediaTypes } from "../oci/media-type.ts";
+import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import { parseTag, type Tag } from "../oci/tag.ts";
+import type { ConfigFacts, ManifestRecord, TagRecord } from "./metadata-store.ts";
+
+export function repositoryNamed(text: string): RepositoryName {
+  const name = parseRepositoryName(text);
+  if (name === undefined) throw new Error(`not a repository name: ${text}`);
+  return name;
+}
+
+export function tagNamed(text: string): Tag {
+  const tag = parseTag(text);
+  if (tag === undefined) throw new Error(`not a tag: ${text}`);
+  return tag;
+}
+
+export function digestOfText(text: string): Digest {
+  return digestOf(text);
+}
+
+export function blobDescriptor(text: string, mediaType: string): Descriptor {
+  return { mediaType, digest: digestOf(text), sizeBytes: 1_000 + text.length };
+}
+
+export interface ImageOptions {
+  readonly layers?: readonly string[];
+  readonly subject?: Digest;
+  readonly artifactType?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly config?: ConfigFacts;
+  readonly pushedAtMs?: number;
+}
+
+export function imageRecord(text: string, options: ImageOptions = {}): ManifestRecord {
+  const { layers = [`layer of ${text}`], subject, artifactType, config } = options;
+  const layerType = "application/vnd.oci.image.layer.v1.tar+gzip";
+  return {
+    digest: digestOf(text),
+    sizeBytes: 400 + text.length,
+    pushedAtMs: options.pushedAtMs ?? 1_700_000_000_000,
+    manifest: {
+      mediaType: mediaTypes.ociManifest,
+      kind: "image",
+      ...(artifactType === undefined ? {} : { artifactType }),
+      ...(subject === undefined
+        ? {}
+        : { subject: { mediaType: mediaTypes.ociManifest, digest: subject, sizeBytes: 7 } }),
+      annotations: options.annotations ?? {},
+      config: blobDescriptor(`config of ${text}`, mediaTypes.ociConfig),
+      layers: layers.map((layer) => blobDescriptor(layer, layerType)),
+      manifests: [],
+    },
+    ...(config === undefined ? {} : { config }),
+  };
+}
+
+export function indexRecord(text: string, children: readonly Descriptor[]): ManifestRecord {
+  return {
+    digest: digestOf(text),
+    sizeBytes: 300 + text.length,
+    pushedAtMs: 1_700_000_000_000,
+    manifest: {
+      mediaType: mediaTypes.ociIndex,
+      kind: "index",
+      annotations: {},
+      layers: [],
+      manifests: children,
+    },
+  };
+}
+
+export function childOf(record: ManifestRecord): Descriptor {
+  return {
+    mediaType: record.manifest.mediaType,
+    digest: record.digest,
+    sizeBytes: record.sizeBytes,
+    platform: { os: "linux", architecture: "arm64", variant: "v8" },
+  };
+}
+
+export function tagRecord(tag: string, record: { readonly digest: Digest }): TagRecord {
+  return {
+    tag: tagNamed(tag),
+    digest: record.digest,
+    pushedAtMs: 1_700_000_001_000,
+    stamp: `stamp of ${tag}`,
+  };
+}
