@@ -17,6 +17,9 @@ import type { ManifestReader } from "./manifest-reader.ts";
 /** How long adoption may go without a sign of life in the log. */
 const progressIntervalMs = 5_000;
 
+/** A look that a push has overtaken is repeated so often before pushes have to wait. */
+const attemptsBesidePushes = 3;
+
 /** What adoption has done so far, for the log and the metrics. */
 export interface AdoptionProgress {
   readonly isComplete: boolean;
@@ -133,21 +136,35 @@ export class Adoption {
   }
 
   async #adopt(name: RepositoryName): Promise<void> {
-    const { metadata, locks } = this.#parts;
-    const before = await metadata.snapshotOf(name);
-    if (await this.#isSame(name, before)) {
-      // Pushes since the look above were recorded by themselves, so they agree as well.
-      this.#current.add(name);
-    } else {
-      // Warms what is slow, the reading of manifests, before anybody has to wait.
-      await this.read(name);
-      await locks.exclusive(`repository:${name}`, async () => {
-        await metadata.replaceRepository(name, await this.read(name));
-        this.#current.add(name);
-      });
-      this.#changed += 1;
+    const { locks } = this.#parts;
+    let isDone = false;
+    for (let attempt = 0; attempt < attemptsBesidePushes && !isDone; attempt += 1) {
+      isDone = await this.#compareOnce(name);
     }
+    // A repository that is pushed to all the time: its pushes wait for once.
+    if (!isDone) {
+      isDone = await locks.exclusive(`repository:${name}`, () => this.#compareOnce(name));
+    }
+    if (!isDone) throw new Error(`another process keeps changing ${name}`);
+    this.#current.add(name);
     this.#checked += 1;
+  }
+
+  /**
+   * False when something was recorded while the layout was read: what was read may be outdated.
+   * A push writes its link before it records it, so whatever this look misses is recorded after.
+   */
+  async #compareOnce(name: RepositoryName): Promise<boolean> {
+    const { metadata } = this.#parts;
+    const before = await metadata.snapshotOf(name);
+    if (await this.#isSame(name, before)) return true;
+    const isReplaced = await metadata.replaceRepository(
+      name,
+      await this.read(name),
+      before.revision,
+    );
+    if (isReplaced) this.#changed += 1;
+    return isReplaced;
   }
 
   /** Compares names and stamps; reads nothing. */

@@ -1,0 +1,102 @@
+import type { Content } from "../registry/content.ts";
+import { type ByteRange, formatContentRange } from "./range.ts";
+import { octetStream, type Reply, type ReplyBody } from "./reply.ts";
+
+/** What the writer has to know besides the reply. */
+export interface WriteOptions {
+  readonly method: string;
+  readonly requestId: string;
+  readonly extra: Readonly<Record<string, string>>;
+}
+
+/** Statuses whose answers have no body and no length (RFC 9110). */
+const bodiless: ReadonlySet<number> = new Set([204, 304]);
+
+/** Turns a reply into what the server sends: the only place where an answer is written. */
+export function toResponse(reply: Reply, options: WriteOptions): Response {
+  const headers: Record<string, string> = {
+    "Docker-Distribution-API-Version": "registry/2.0",
+    "X-Content-Type-Options": "nosniff",
+    "X-Request-Id": options.requestId,
+    ...options.extra,
+    ...reply.headers,
+  };
+  if (bodiless.has(reply.status)) return new Response(null, { status: reply.status, headers });
+  if (options.method === "HEAD") {
+    headers["Content-Length"] ??= String(sizeOf(reply.body));
+    return new Response(null, { status: reply.status, headers });
+  }
+  if (reply.body?.kind === "multipart") headers["Content-Length"] = String(sizeOf(reply.body));
+  return new Response(bodyOf(reply.body), { status: reply.status, headers });
+}
+
+type ResponseBody = ConstructorParameters<typeof Response>[0];
+
+function bodyOf(body: ReplyBody | undefined): ResponseBody {
+  if (body === undefined) return null;
+  switch (body.kind) {
+    case "bytes":
+      return body.bytes;
+    case "content":
+      return partOf(body.content, body.range);
+    case "multipart":
+      return streamOf(multipartPieces(body));
+  }
+}
+
+/** Bytes of a file leave by `sendfile`: nothing of them passes through this process. */
+function partOf(content: Content, { start, end }: ByteRange): Blob | Uint8Array {
+  switch (content.kind) {
+    case "file":
+      return Bun.file(content.path).slice(start, end);
+    case "bytes":
+      return content.bytes.subarray(start, end);
+  }
+}
+
+type Multipart = Extract<ReplyBody, { readonly kind: "multipart" }>;
+
+/** The parts of a `multipart/byteranges` body (RFC 9110, 14.6), exactly one a range. */
+function multipartPieces({ content, ranges, boundary }: Multipart): (string | Blob | Uint8Array)[] {
+  const pieces: (string | Blob | Uint8Array)[] = [];
+  for (const range of ranges) {
+    const contentRange = formatContentRange(range, content.sizeBytes);
+    pieces.push(
+      `--${boundary}\r\nContent-Type: ${octetStream}\r\nContent-Range: ${contentRange}\r\n\r\n`,
+      partOf(content, range),
+      "\r\n",
+    );
+  }
+  pieces.push(`--${boundary}--\r\n`);
+  return pieces;
+}
+
+/** One piece after the other, so that a body of many files is never in memory at once. */
+async function* streamOf(pieces: readonly (string | Blob | Uint8Array)[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) {
+    if (typeof piece === "string") yield new TextEncoder().encode(piece);
+    else if (piece instanceof Blob) yield* piece.stream();
+    else yield piece;
+  }
+}
+
+function sizeOf(body: ReplyBody | undefined): number {
+  if (body === undefined) return 0;
+  switch (body.kind) {
+    case "bytes":
+      return typeof body.bytes === "string" ? Buffer.byteLength(body.bytes) : body.bytes.byteLength;
+    case "content":
+      return body.range.end - body.range.start;
+    case "multipart":
+      return multipartPieces(body).reduce(
+        (sum, piece) =>
+          sum +
+          (typeof piece === "string"
+            ? Buffer.byteLength(piece)
+            : piece instanceof Blob
+              ? piece.size
+              : piece.byteLength),
+        0,
+      );
+  }
+}
