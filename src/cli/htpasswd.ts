@@ -1,0 +1,236 @@
+/**
+ * `berth htpasswd add|rm|verify FILE USER`: users of a htpasswd file, without another program.
+ *
+ * A password comes from a terminal or a pipe and never from the command line, where everybody
+ * on the machine could read it. Lines of other users, comments and order are kept as they are.
+ */
+import { chmod, chown, open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
+import { hashBcrypt, isUsablePassword, passwordBytesMax, verifyBcrypt } from "../auth/bcrypt.ts";
+import { defaultCost, parseHtpasswd, userOfLine } from "../auth/htpasswd-file.ts";
+import type { Random } from "../base/random.ts";
+import { PasswordReader, type Streams } from "./password-input.ts";
+
+export interface HtpasswdTarget {
+  readonly path: string;
+  readonly user: string;
+}
+
+/** What a command ended with, as its exit code: 0 done, 1 the answer is no, 2 it cannot be done. */
+export type ExitCode = 0 | 1 | 2;
+
+/** Those of Apache's htpasswd; 17 already takes eight seconds for each login. */
+export const costMin = 4;
+export const costMax = 17;
+
+const newFileMode = 0o600;
+
+// oxlint-disable-next-line no-control-regex -- control characters are what is refused
+const controlCharacter = /[\u0000-\u001f\u007f]/;
+
+/** Adds `user`, or changes the password of the one that is there. Creates the file if needed. */
+export async function addUser(
+  options: HtpasswdTarget & { readonly cost?: number; readonly random: Random },
+  streams: Streams,
+): Promise<ExitCode> {
+  const { path, user, random, cost = defaultCost } = options;
+  if (!Number.isInteger(cost) || cost < costMin || cost > costMax) {
+    return refuse(streams, `the cost is a whole number from ${costMin} to ${costMax}`);
+  }
+  if (!isUserName(user)) {
+    return refuse(
+      streams,
+      "a user name has no colon, # or space at its start, or control character",
+    );
+  }
+  const password = await readNewPassword(user, streams);
+  if (typeof password !== "string") return refuse(streams, password.why);
+
+  const entry = `${user}:${await hashBcrypt(password, cost)}`;
+  const before = await readText(path);
+  const lines = linesOf(before ?? "");
+  const at = lines.findIndex((line) => userOfLine(line) === user);
+  // A later line of the same user would count instead of the new one.
+  const after = lines.filter((line, index) => index === at || userOfLine(line) !== user);
+  if (at === -1) after.push(entry);
+  else after[at] = entry;
+  await replaceFile({ path, random, text: textOf(after) });
+  streams.stdout.write(`${at === -1 ? "added" : "changed"} ${user} in ${path}\n`);
+  return 0;
+}
+
+/** Removes `user`. Exit code 1 when there is none. */
+export async function removeUser(
+  { path, user, random }: HtpasswdTarget & { readonly random: Random },
+  streams: Streams,
+): Promise<ExitCode> {
+  const text = await readText(path);
+  if (text === undefined) return refuse(streams, `there is no file ${path}`);
+  const before = linesOf(text);
+  const after = before.filter((line) => userOfLine(line) !== user);
+  if (after.length === before.length) {
+    streams.stderr.write(`${user} is not in ${path}\n`);
+    return 1;
+  }
+  await replaceFile({ path, random, text: textOf(after) });
+  streams.stdout.write(`removed ${user} from ${path}\n`);
+  return 0;
+}
+
+/** Whether the registry would let `user` in. Exit code 1 when it would not. */
+export async function verifyUser(
+  { path, user }: HtpasswdTarget,
+  streams: Streams,
+): Promise<ExitCode> {
+  const text = await readText(path);
+  if (text === undefined) return refuse(streams, `there is no file ${path}`);
+  const { users, complaints } = parseHtpasswd(text);
+  for (const { line, why } of complaints) {
+    streams.stderr.write(`${path}:${line}: this line ${why}\n`);
+  }
+  const hash = users.get(user);
+  if (hash === undefined) {
+    streams.stderr.write(`${user} is not in ${path}, or not with a bcrypt hash\n`);
+    return 1;
+  }
+  const reader = new PasswordReader(streams);
+  try {
+    const password = await reader.read(`Password of ${user}: `);
+    if (password === undefined) return refuse(streams, "nothing was verified");
+    const isRight = isUsablePassword(password) && (await verifyBcrypt(password, hash));
+    streams.stdout.write(isRight ? "the password is right\n" : "the password is wrong\n");
+    return isRight ? 0 : 1;
+  } finally {
+    await reader.close();
+  }
+}
+
+async function readNewPassword(
+  user: string,
+  streams: Streams,
+): Promise<string | { readonly why: string }> {
+  const reader = new PasswordReader(streams);
+  try {
+    const password = await reader.read(`New password of ${user}: `);
+    if (password === undefined) return { why: "nothing was changed" };
+    if (password === "") return { why: "the password is empty; it is read from the first line" };
+    if (controlCharacter.test(password)) {
+      return { why: "a password has no control characters: Basic authentication refuses them" };
+    }
+    if (!isUsablePassword(password)) {
+      return { why: `a password has ${passwordBytesMax} bytes at most: bcrypt reads no more` };
+    }
+    if (reader.isTerminal && (await reader.read("The same again: ")) !== password) {
+      return { why: "the two are not the same; nothing was changed" };
+    }
+    return password;
+  } finally {
+    await reader.close();
+  }
+}
+
+function refuse({ stderr }: Streams, why: string): ExitCode {
+  stderr.write(`${why}\n`);
+  return 2;
+}
+
+function isUserName(user: string): boolean {
+  return (
+    user !== "" &&
+    user === user.trim() &&
+    !user.startsWith("#") &&
+    !user.includes(":") &&
+    !controlCharacter.test(user)
+  );
+}
+
+function linesOf(text: string): string[] {
+  const lines = text.split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  return lines;
+}
+
+function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw new Error(`cannot read ${path}`, { cause });
+  }
+}
+
+/**
+ * Writes beside, then renames, so that a registry never reads half a file. A new file is its
+ * owner's alone; one that exists keeps its owner and mode, because the registry may well run as
+ * somebody else. A symbolic link stays one.
+ */
+async function replaceFile({
+  path,
+  text,
+  random,
+}: {
+  readonly path: string;
+  readonly text: string;
+  readonly random: Random;
+}): Promise<void> {
+  try {
+    const target = await resolved(path);
+    const before = await statOf(target);
+    const beside = `${target}.${random.uuid()}.tmp`;
+    try {
+      const file = await open(beside, "wx", newFileMode);
+      try {
+        await file.writeFile(text);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      if (before !== undefined) await takeAfter(beside, before);
+      await rename(beside, target);
+    } catch (cause) {
+      await rm(beside, { force: true });
+      throw cause;
+    }
+  } catch (cause) {
+    throw new Error(`cannot write ${path}`, { cause });
+  }
+}
+
+interface Ownership {
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+async function takeAfter(path: string, before: Ownership): Promise<void> {
+  const { uid, gid } = await stat(path);
+  // Owner first: a change of owner may drop bits of the mode. And only when there is one: who
+  // is not root may not even repeat what is there already.
+  if (uid !== before.uid || gid !== before.gid) await chown(path, before.uid, before.gid);
+  await chmod(path, before.mode & 0o777);
+}
+
+async function resolved(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (cause) {
+    if (isMissing(cause)) return path;
+    throw cause;
+  }
+}
+
+async function statOf(path: string): Promise<Ownership | undefined> {
+  try {
+    return await stat(path);
+  } catch (cause) {
+    if (isMissing(cause)) return undefined;
+    throw cause;
+  }
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+}
