@@ -21,6 +21,8 @@ export interface MetricOptions {
   readonly labels?: readonly string[];
   /** Upper bounds of a histogram's buckets. */
   readonly buckets?: readonly number[];
+  /** For a gauge that is asked when it is read. */
+  readonly read?: () => number;
 }
 
 /** Where measurements go. `telemetry/` owns the real one. */

@@ -65,7 +65,8 @@ export function originOf(
   const chosenHost = host !== undefined && hostPattern.test(host) ? host : peer.host;
   return {
     origin: `${chosenScheme}://${chosenHost}`,
-    address: clientAddress !== undefined && isIP(clientAddress) !== 0 ? clientAddress : peer.address,
+    address:
+      clientAddress !== undefined && isIP(clientAddress) !== 0 ? clientAddress : peer.address,
   };
 }
 

@@ -7,7 +7,13 @@ import { catalog, v1Ping, v1Search } from "./v2/catalog.ts";
 import { manifestDelete, manifestGet, manifestHead, manifestPut } from "./v2/manifests.ts";
 import { referrers } from "./v2/referrers.ts";
 import { tagList } from "./v2/tags.ts";
-import { uploadAppend, uploadBegin, uploadCancel, uploadFinish, uploadStatus } from "./v2/uploads.ts";
+import {
+  uploadAppend,
+  uploadBegin,
+  uploadCancel,
+  uploadFinish,
+  uploadStatus,
+} from "./v2/uploads.ts";
 
 /** One handler a kind of route; a kind without one does not compile. */
 const handlers: { readonly [Kind in RouteKind]: Handler<Kind> } = {

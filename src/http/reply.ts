@@ -31,7 +31,10 @@ export const untrustedContentHeaders = {
 /** A JSON document, with nothing after the media type: some clients compare it exactly. */
 export function jsonReply(
   value: unknown,
-  options: { readonly mediaType?: string; readonly headers?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly mediaType?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+  } = {},
 ): Reply {
   return {
     status: 200,

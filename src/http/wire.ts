@@ -1,4 +1,5 @@
 import type { Authenticator, Decision, Identity } from "../auth/authenticator.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -12,7 +13,7 @@ import { handle } from "./handlers.ts";
 import { emptyReply, errorReply, type Reply } from "./reply.ts";
 import { parseTarget, type WireRequest } from "./request.ts";
 import { allowAt, parseRoute, type RouteKind } from "./route.ts";
-import { toResponse } from "./writer.ts";
+import { sizeOfBody, toResponse } from "./writer.ts";
 
 /**
  * The wire: HTTP in, HTTP out, and nothing else. It reads a request once, asks `auth` whether it
@@ -32,6 +33,7 @@ export class Wire {
   /** Answers one request. Never rejects. */
   async answer(request: Request, peer: Peer): Promise<Response> {
     const id = request.headers.get("x-request-id")?.slice(0, 64) ?? this.#options.random.uuid();
+    const startedMs = this.#options.clock.monotonicMs();
     const seen: Seen = { kind: "unknown", user: "", path: "" };
     const reply = await this.#reply({ request, peer, id, seen });
     const extra = extraHeadersFor(
@@ -39,7 +41,8 @@ export class Wire {
       request.headers.get("origin"),
     );
     const response = toResponse(reply, { method: request.method, requestId: id, extra });
-    this.#options.onAnswer?.({ request, peer, id, reply, ...seen });
+    const bodyBytes = request.method === "HEAD" ? 0 : sizeOfBody(reply.body);
+    this.#options.onAnswer?.({ request, peer, id, startedMs, reply, bodyBytes, ...seen });
     return response;
   }
 
@@ -99,6 +102,7 @@ export interface WireOptions {
   readonly authenticator: Authenticator;
   readonly settings: WireSettings;
   readonly trust: ProxyTrust;
+  readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   /** Told of every answer: for the access log and the metrics. Must be quick. */
@@ -125,7 +129,10 @@ interface Arrival {
 }
 
 export interface Answered extends Readonly<Seen>, Omit<Arrival, "seen"> {
+  readonly startedMs: number;
   readonly reply: Reply;
+  /** Bytes of the body as they are sent when nothing breaks off. */
+  readonly bodyBytes: number;
 }
 
 /** @throws {RegistryError} `unauthorized` with the challenge, or `denied` */

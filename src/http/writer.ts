@@ -23,10 +23,10 @@ export function toResponse(reply: Reply, options: WriteOptions): Response {
   };
   if (bodiless.has(reply.status)) return new Response(null, { status: reply.status, headers });
   if (options.method === "HEAD") {
-    headers["Content-Length"] ??= String(sizeOf(reply.body));
+    headers["Content-Length"] ??= String(sizeOfBody(reply.body));
     return new Response(null, { status: reply.status, headers });
   }
-  if (reply.body?.kind === "multipart") headers["Content-Length"] = String(sizeOf(reply.body));
+  if (reply.body?.kind === "multipart") headers["Content-Length"] = String(sizeOfBody(reply.body));
   return new Response(bodyOf(reply.body), { status: reply.status, headers });
 }
 
@@ -72,7 +72,9 @@ function multipartPieces({ content, ranges, boundary }: Multipart): (string | Bl
 }
 
 /** One piece after the other, so that a body of many files is never in memory at once. */
-async function* streamOf(pieces: readonly (string | Blob | Uint8Array)[]): AsyncGenerator<Uint8Array> {
+async function* streamOf(
+  pieces: readonly (string | Blob | Uint8Array)[],
+): AsyncGenerator<Uint8Array> {
   for (const piece of pieces) {
     if (typeof piece === "string") yield new TextEncoder().encode(piece);
     else if (piece instanceof Blob) yield* piece.stream();
@@ -80,7 +82,8 @@ async function* streamOf(pieces: readonly (string | Blob | Uint8Array)[]): Async
   }
 }
 
-function sizeOf(body: ReplyBody | undefined): number {
+/** Bytes of a body as it goes out. */
+export function sizeOfBody(body: ReplyBody | undefined): number {
   if (body === undefined) return 0;
   switch (body.kind) {
     case "bytes":

@@ -2,10 +2,6 @@ import type { Platform } from "../oci/platform.ts";
 
 /** What this registry allows, from its configuration. */
 export interface RegistryPolicy {
-  readonly isReadOnly: boolean;
-  readonly isDeleteEnabled: boolean;
-  readonly manifestSizeBytesMax: number;
-  readonly tagsPerRequestMax: number;
   readonly uploadsPerRepositoryMax: number;
   readonly validation: ValidationPolicy;
 }
@@ -20,9 +16,11 @@ export interface ValidationPolicy {
   readonly indexes: IndexPolicy;
 }
 
-export type UrlPolicy =
-  | { readonly kind: "all" }
-  | { readonly kind: "rules"; readonly allow: readonly RegExp[]; readonly deny: readonly RegExp[] };
+/** A URL must match one of `allow`, if there are any, and none of `deny`. */
+export interface UrlPolicy {
+  readonly allow: readonly RegExp[];
+  readonly deny: readonly RegExp[];
+}
 
 export type IndexPolicy =
   | { readonly kind: "all" }
@@ -30,25 +28,15 @@ export type IndexPolicy =
   | { readonly kind: "list"; readonly platforms: readonly Platform[] };
 
 /**
- * True when a layer may name `url`. Berth itself never fetches it; clients do.
- *
- * As in Distribution, only http and https without a fragment, one `allow` must match when rules
- * are given (none given: nothing is allowed), and no `deny` may.
+ * True when a layer may name `url`: http or https, without a fragment, within the rules. Berth
+ * itself never fetches it; clients do.
  */
-export function isUrlAllowed(url: string, policy: UrlPolicy): boolean {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    return false;
-  }
-  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") return false;
+export function isUrlAllowed(url: string, { allow, deny }: UrlPolicy): boolean {
+  const parsed = URL.parse(url);
+  if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") return false;
   if (url.includes("#")) return false;
-  if (policy.kind === "all") return true;
-  return (
-    policy.allow.some((pattern) => pattern.test(url)) &&
-    !policy.deny.some((pattern) => pattern.test(url))
-  );
+  if (allow.length > 0 && !allow.some((pattern) => pattern.test(url))) return false;
+  return !deny.some((pattern) => pattern.test(url));
 }
 
 /** True when a child for `platform` has to be in the repository before its index. */

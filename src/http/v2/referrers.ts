@@ -45,7 +45,9 @@ export const referrers: Handler<"referrers"> = async ({ name, digest }, exchange
 };
 
 /** As many from the beginning as fit into one page; at least one. */
-function fitting<Item extends { readonly digest: Digest }>(items: readonly Item[]): readonly Item[] {
+function fitting<Item extends { readonly digest: Digest }>(
+  items: readonly Item[],
+): readonly Item[] {
   let sizeBytes = 0;
   const count = items.findIndex((item) => {
     sizeBytes += JSON.stringify(item).length;

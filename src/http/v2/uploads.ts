@@ -1,4 +1,10 @@
-import { type Digest, type DigestAlgorithm, digestOf, isDigestAlgorithm, parseDigest } from "../../oci/digest.ts";
+import {
+  type Digest,
+  type DigestAlgorithm,
+  digestOf,
+  isDigestAlgorithm,
+  parseDigest,
+} from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
 import type { Chunk, UploadKey, UploadSession } from "../../registry/uploads.ts";

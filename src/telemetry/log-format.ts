@@ -1,0 +1,71 @@
+import type { LogFields } from "../base/logger.ts";
+
+export type LogLevel = "error" | "warn" | "info" | "debug";
+
+export interface LogEntry {
+  readonly atMs: number;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+export type LogFormat = (entry: LogEntry) => string;
+
+/** What a value may take in a line; a stack is worth more than a header. */
+const valueLengthMax = 2048;
+const stackLengthMax = 8192;
+
+/** Distribution's `text`, `json` and `logstash`: people's log pipelines are made for these. */
+export const logFormats: Readonly<Record<"text" | "json" | "logstash", LogFormat>> = {
+  text: ({ atMs, level, message, fields }) => {
+    const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quoted(textOf(value))}`);
+    const time = new Date(atMs).toISOString();
+    return [`time="${time}" level=${level} msg=${quoted(message)}`, ...pairs].join(" ");
+  },
+  json: ({ atMs, level, message, fields }) =>
+    JSON.stringify({ ...plain(fields), level, msg: message, time: new Date(atMs).toISOString() }),
+  logstash: ({ atMs, level, message, fields }) =>
+    JSON.stringify({
+      "@timestamp": new Date(atMs).toISOString(),
+      "@version": "1",
+      level,
+      message,
+      type: "berth",
+      ...plain(fields),
+    }),
+};
+
+function plain(fields: LogFields): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [
+      key,
+      typeof value === "number" || typeof value === "boolean" ? value : textOf(value),
+    ]),
+  );
+}
+
+/** A value as text of a limited length; an error with its causes, and with its stack. */
+function textOf(value: unknown): string {
+  if (value instanceof Error) return errorText(value).slice(0, stackLengthMax);
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  return text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}…` : text;
+}
+
+function errorText(error: Error): string {
+  const own = error.stack ?? `${error.name}: ${error.message}`;
+  return error.cause instanceof Error ? `${own}\ncaused by: ${errorText(error.cause)}` : own;
+}
+
+/** In quotes where a space or a control character asks for it: one entry is always one line. */
+function quoted(text: string): string {
+  return /^[\w./:@+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
+}
+
+/** JSON leaves these as they are; a terminal obeys them. */
+export function escapeControls(text: string): string {
+  return text.replace(
+    // oxlint-disable-next-line no-control-regex -- control characters are what must not get out
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
