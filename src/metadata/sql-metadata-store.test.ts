@@ -14,10 +14,11 @@ metadataStoreSuite("SQLite", () =>
 );
 
 if (postgresSkipReason === undefined) {
-  let schema: string | undefined;
+  let kept: string | undefined;
   metadataStoreSuite("PostgreSQL", async () => {
     const { url, newSchema } = await testPostgres();
-    schema ??= newSchema();
+    const schema = kept ?? newSchema();
+    kept = schema;
     return await openMetadataStore({ kind: "postgres", url, schema });
   });
 } else {

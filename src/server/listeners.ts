@@ -22,7 +22,7 @@ export function listen(http: HttpConfig, wire: Wire): Listener {
   const common = { maxRequestBodySize: bodyBytesMax, idleTimeout: idleTimeoutSeconds };
   if (where.kind === "unix") {
     removeStaleSocket(where.path);
-    const server = Bun.serve({ ...common, unix: where.path, fetch });
+    const server = Bun.serve({ maxRequestBodySize: bodyBytesMax, unix: where.path, fetch });
     return { origin: `unix:${where.path}`, stop: (now) => server.stop(now) };
   }
   const server = Bun.serve({
