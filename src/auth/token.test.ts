@@ -150,6 +150,18 @@ test("only the algorithms of the configuration are accepted", async () => {
   );
 });
 
+test("a key that names its algorithm in the set is used with no other", async () => {
+  using registry = open({ rootCertBundlePath: undefined });
+  const keys = [{ ...jwkOf(rsa.publicKey, "rsa"), alg: "RS256" }];
+  writeFileSync(registry.jwksPath, JSON.stringify({ keys }));
+  registry.clock.pass(1_000);
+  expect(await registry.decide(good())).toEqual(alice);
+  const signer = { alg: "RS512", key: rsa.privateKey };
+  expect(await registry.decide(token({ alg: "RS512", kid: "rsa" }, claims, signer))).toEqual(
+    invalid,
+  );
+});
+
 test("a verified token is remembered until it ends", async () => {
   using registry = open();
   const bearer = good({ exp: startSeconds + 100 });
