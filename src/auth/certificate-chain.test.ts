@@ -13,6 +13,11 @@ const direct = certificate("direct", { isAuthority: false, issuer: root });
 
 const twin = certificate("root", { isAuthority: true });
 const forged = certificate("signer", { isAuthority: false, issuer: twin });
+/** Says in every field that the real root has issued it. */
+const claimed = certificate("signer", {
+  isAuthority: false,
+  issuer: { certificate: root.certificate, privateKey: twin.privateKey },
+});
 const underLeaf = certificate("signer", { isAuthority: false, issuer: direct });
 const stale = certificate("stale", { isAuthority: false, issuer: root, days: [-9, -1] });
 const early = certificate("early", { isAuthority: false, issuer: root, days: [1, 9] });
@@ -49,6 +54,7 @@ const bad = [
   ["a gap", [signer, middle]],
   ["no intermediate", [signer]],
   ["another root of the same name", [forged]],
+  ["a root's name and key identifier, but not its signature", [claimed]],
   ["another root of the same name, sent along", [forged, twin]],
   ["a real root sent along with a forged one", [forged, twin, root]],
   ["an issuer that is no authority", [underLeaf, direct]],

@@ -106,6 +106,15 @@ test("a verified login is remembered for its time, and then paid again", async (
   expect(registry.auth.decide(login, [])).toBeInstanceOf(Promise);
 });
 
+test("with a time of 0 nothing is remembered", async () => {
+  using registry = await open(aliceLine, { cacheTtlMs: 0 });
+  for (let request = 0; request < 2; request += 1) {
+    const decision = registry.auth.decide(basic("alice", "secret"), []);
+    expect(decision).toBeInstanceOf(Promise);
+    expect((await decision).kind).toBe("granted");
+  }
+});
+
 test("a changed file counts within a second, for remembered logins too", async () => {
   using registry = await open(aliceLine + bobLine);
   const login = basic("alice", "secret");

@@ -24,7 +24,7 @@ export interface HtpasswdOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** How long a verified login costs no bcrypt. */
+  /** How long a verified login costs no bcrypt; 0 to pay for each request. */
   readonly cacheTtlMs?: number;
   /** How many verifications run at once. */
   readonly maxVerifications?: number;

@@ -146,8 +146,6 @@ export function open(options: Partial<TokenOptions> = {}): Opened {
     issuer: "https://auth.example",
     rootCertBundlePath,
     jwksPath,
-    autoRedirect: false,
-    autoRedirectPath: "/auth/token",
     signingAlgorithms: [],
     clock,
     logger,

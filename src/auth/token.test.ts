@@ -41,13 +41,16 @@ test.each([undefined, "", "Bearer", "Bearer ", "Basic YWxpY2U6c2VjcmV0"])(
   },
 );
 
-test("with autoredirect the realm is where the client came to", () => {
-  using registry = open({ autoRedirect: true, autoRedirectPath: "/auth/token" });
-  const decision = atOnce(registry.auth.decide(withAuthorization(undefined), base));
-  expect(decision.kind === "challenge" && decision.challenge).toBe(
-    'Bearer realm="https://registry.example/auth/token",service="registry.example"',
-  );
-});
+test.each(["/auth/token", "auth/token"])(
+  "autoredirect to %s is where the client came to",
+  (path) => {
+    using registry = open({ autoRedirectPath: path });
+    const decision = atOnce(registry.auth.decide(withAuthorization(undefined), base));
+    expect(decision.kind === "challenge" && decision.challenge).toBe(
+      'Bearer realm="https://registry.example/auth/token",service="registry.example"',
+    );
+  },
+);
 
 const signers: readonly (readonly [alg: string, kid: string, key: KeyObject])[] = [
   ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"].map(
@@ -144,6 +147,18 @@ test("only the algorithms of the configuration are accepted", async () => {
   const signer = { alg: "ES256", key: p256.privateKey };
   expect(await registry.decide(token({ alg: "ES256", kid: "p256" }, claims, signer))).toEqual(
     alice,
+  );
+});
+
+test("a key that names its algorithm in the set is used with no other", async () => {
+  using registry = open({ rootCertBundlePath: undefined });
+  const keys = [{ ...jwkOf(rsa.publicKey, "rsa"), alg: "RS256" }];
+  writeFileSync(registry.jwksPath, JSON.stringify({ keys }));
+  registry.clock.pass(1_000);
+  expect(await registry.decide(good())).toEqual(alice);
+  const signer = { alg: "RS512", key: rsa.privateKey };
+  expect(await registry.decide(token({ alg: "RS512", kid: "rsa" }, claims, signer))).toEqual(
+    invalid,
   );
 });
 

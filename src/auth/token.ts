@@ -24,13 +24,12 @@ export interface TokenOptions {
   /** The name of this registry, which a token has to have as its audience. */
   readonly service: string;
   readonly issuer: string;
-  /** A file of PEM certificates and public keys; undefined when there is none. */
-  readonly rootCertBundlePath: string | undefined;
-  /** A file with a JSON Web Key Set; undefined when there is none. One of the two is needed. */
-  readonly jwksPath: string | undefined;
-  /** Whether the token service is at `autoRedirectPath` of the host that the client uses. */
-  readonly autoRedirect: boolean;
-  readonly autoRedirectPath: string;
+  /** A file of PEM certificates and public keys. */
+  readonly rootCertBundlePath?: string | undefined;
+  /** A file with a JSON Web Key Set. One of the two is needed. */
+  readonly jwksPath?: string | undefined;
+  /** The token service's path on the host that the client came to; undefined for `realm`. */
+  readonly autoRedirectPath?: string | undefined;
   /** The algorithms to accept; empty for all that are known. */
   readonly signingAlgorithms: readonly string[];
   readonly clock: Clock;
@@ -174,9 +173,9 @@ class TokenAuthenticator implements Authenticator {
   }
 
   #challenge({ origin, accesses }: Request, error: BearerChallenge["error"]): Decision {
-    const { realm, service, autoRedirect, autoRedirectPath } = this.#options;
+    const { realm, service, autoRedirectPath } = this.#options;
     const challenge = bearerChallenge({
-      realm: autoRedirect ? origin + autoRedirectPath : realm,
+      realm: autoRedirectPath === undefined ? realm : addressOf(origin, autoRedirectPath),
       service,
       scope: scopeFor(accesses),
       error,
@@ -188,6 +187,10 @@ class TokenAuthenticator implements Authenticator {
 interface Request {
   readonly origin: string;
   readonly accesses: readonly Access[];
+}
+
+function addressOf(origin: string, path: string): string {
+  return path.startsWith("/") ? origin + path : `${origin}/${path}`;
 }
 
 function watchKeys(

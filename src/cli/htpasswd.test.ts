@@ -25,6 +25,7 @@ interface Recorded extends Streams {
   readonly out: string[];
   readonly err: string[];
   readonly rawModes: boolean[];
+  readonly isReleased: () => boolean;
 }
 
 function piped(...chunks: readonly (string | Uint8Array)[]): Recorded {
@@ -39,7 +40,9 @@ function streams(chunks: readonly (string | Uint8Array)[], isTTY: boolean): Reco
   const out: string[] = [];
   const err: string[] = [];
   const rawModes: boolean[] = [];
+  let isReleased = false;
   return {
+    isReleased: () => isReleased,
     out,
     err,
     rawModes,
@@ -47,7 +50,11 @@ function streams(chunks: readonly (string | Uint8Array)[], isTTY: boolean): Reco
       isTTY,
       setRawMode: (isRaw) => rawModes.push(isRaw),
       async *[Symbol.asyncIterator]() {
-        yield* chunks;
+        try {
+          yield* chunks;
+        } finally {
+          isReleased = true;
+        }
       },
     },
     stdout: { write: (text) => out.push(text) },
@@ -134,6 +141,8 @@ test("a terminal is asked twice and shows nothing; a typing error can be taken b
   expect(await isPasswordOf("alice", "secret", file.path)).toBe(true);
   expect(io.err.join("")).toContain("New password of alice: ");
   expect(io.rawModes).toEqual([true, false, true, false]);
+  // Or the program would not end.
+  expect(io.isReleased()).toBe(true);
   expect([...io.out, ...io.err].join("")).not.toContain("secret");
 });
 

@@ -29,11 +29,14 @@ const erase = new Set(["\u0008", "\u007f"]);
  */
 export class PasswordReader {
   readonly #streams: Streams;
-  readonly #characters: AsyncIterator<string>;
+  readonly #chunks: AsyncIterator<Uint8Array | string>;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  /** What has come and was not read yet. */
+  #characters: string[] = [];
 
   constructor(streams: Streams) {
     this.#streams = streams;
-    this.#characters = charactersOf(streams.stdin);
+    this.#chunks = streams.stdin[Symbol.asyncIterator]();
   }
 
   get isTerminal(): boolean {
@@ -56,26 +59,30 @@ export class PasswordReader {
 
   /** Lets the stream go, so that the program can end. */
   async close(): Promise<void> {
-    await this.#characters.return?.();
+    await this.#chunks.return?.();
   }
 
   async #readLine(): Promise<string | undefined> {
     const line: string[] = [];
     while (line.length < inputLengthMax) {
-      const next = await this.#characters.next();
-      if (next.done === true || enter.has(next.value)) break;
-      if (this.isTerminal && next.value === interrupt) return undefined;
-      if (this.isTerminal && erase.has(next.value)) line.pop();
-      else line.push(next.value);
+      const character = await this.#next();
+      if (character === undefined || enter.has(character)) break;
+      if (this.isTerminal && character === interrupt) return undefined;
+      if (this.isTerminal && erase.has(character)) line.pop();
+      else line.push(character);
     }
     return line.join("");
   }
-}
 
-async function* charactersOf(source: AsyncIterable<Uint8Array | string>): AsyncGenerator<string> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  for await (const chunk of source) {
-    const text = typeof chunk === "string" ? chunk : decoder.decode(chunk, { stream: true });
-    yield* text;
+  async #next(): Promise<string | undefined> {
+    while (this.#characters.length === 0) {
+      const chunk = await this.#chunks.next();
+      if (chunk.done === true) return undefined;
+      const { value } = chunk;
+      const text =
+        typeof value === "string" ? value : this.#decoder.decode(value, { stream: true });
+      this.#characters = Array.from(text);
+    }
+    return this.#characters.shift();
   }
 }

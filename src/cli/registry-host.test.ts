@@ -2,19 +2,31 @@ import { expect, test } from "bun:test";
 import { formatRegistryHost, parseRegistryHost } from "./registry-host.ts";
 
 test.each([
-  ["registry.example", "registry.example", false, "registry.example:5000"],
-  ["Registry.Example:8443", "registry.example", false, "registry.example:8443"],
-  ["registry.example:443", "registry.example", false, "registry.example"],
-  ["localhost", "localhost", false, "localhost:5000"],
-  ["my_registry", "my_registry", false, "my_registry:5000"],
-  ["*.example.com", "*.example.com", false, "*.example.com:5000"],
-  ["xn--bcher-kva.example", "xn--bcher-kva.example", false, "xn--bcher-kva.example:5000"],
-  ["192.0.2.7", "192.0.2.7", true, "192.0.2.7:5000"],
-  ["192.0.2.7:443", "192.0.2.7", true, "192.0.2.7"],
-  ["2001:DB8::7", "2001:db8::7", true, "[2001:db8::7]:5000"],
-  ["[::1]", "::1", true, "[::1]:5000"],
-  ["[::1]:8443", "::1", true, "[::1]:8443"],
-])("%s is %s (address: %p), written %s", (text, name, isAddress, written) => {
+  [
+    "registry.example",
+    { name: "registry.example", isAddress: false, written: "registry.example:5000" },
+  ],
+  [
+    "Registry.Example:8443",
+    { name: "registry.example", isAddress: false, written: "registry.example:8443" },
+  ],
+  [
+    "registry.example:443",
+    { name: "registry.example", isAddress: false, written: "registry.example" },
+  ],
+  ["localhost", { name: "localhost", isAddress: false, written: "localhost:5000" }],
+  ["my_registry", { name: "my_registry", isAddress: false, written: "my_registry:5000" }],
+  ["*.example.com", { name: "*.example.com", isAddress: false, written: "*.example.com:5000" }],
+  [
+    "xn--bcher-kva.example",
+    { name: "xn--bcher-kva.example", isAddress: false, written: "xn--bcher-kva.example:5000" },
+  ],
+  ["192.0.2.7", { name: "192.0.2.7", isAddress: true, written: "192.0.2.7:5000" }],
+  ["192.0.2.7:443", { name: "192.0.2.7", isAddress: true, written: "192.0.2.7" }],
+  ["2001:DB8::7", { name: "2001:db8::7", isAddress: true, written: "[2001:db8::7]:5000" }],
+  ["[::1]", { name: "::1", isAddress: true, written: "[::1]:5000" }],
+  ["[::1]:8443", { name: "::1", isAddress: true, written: "[::1]:8443" }],
+])("%s is the host %p", (text, { name, isAddress, written }) => {
   const host = parseRegistryHost(text, 5_000);
   expect(host?.name).toBe(name);
   expect(host?.isAddress).toBe(isAddress);
