@@ -36,14 +36,16 @@ function isInstalled(runtimeOnly) {
 }
 
 function install(runtimeOnly) {
-  const npmArgs = ["ci", "--no-fund", "--no-audit", "--loglevel=error"];
+  // Not `npm ci`: it refuses a lock file that was written where a package of another platform
+  // could not be seen, although this platform needs nothing of it.
+  const npmArgs = ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"];
   if (runtimeOnly) npmArgs.push("--omit=dev");
-  process.stderr.write("Installing what is missing (npm ci), once …\n");
+  process.stderr.write("Installing what is missing (npm install), once …\n");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   // npm's own output goes to stderr, so that stdout carries only what the program says.
   const result = spawnSync(npm, npmArgs, { cwd: root, stdio: ["ignore", 2, 2] });
   if (result.status !== 0) {
-    fail("npm ci failed. Is the npm registry reachable, or a mirror of it set in .npmrc?");
+    fail("npm install failed. Is the npm registry reachable, or a mirror of it set in .npmrc?");
   }
 }
 
