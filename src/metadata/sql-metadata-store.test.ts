@@ -14,11 +14,11 @@ metadataStoreSuite("SQLite", () =>
 );
 
 if (postgresSkipReason === undefined) {
-  let kept: string | undefined;
+  const schemas: string[] = [];
   metadataStoreSuite("PostgreSQL", async () => {
     const { url, newSchema } = await testPostgres();
-    const schema = kept ?? newSchema();
-    kept = schema;
+    const schema = schemas[0] ?? newSchema();
+    schemas[0] = schema;
     return await openMetadataStore({ kind: "postgres", url, schema });
   });
 } else {

@@ -18,13 +18,6 @@ export async function authenticatorFor(
     case "htpasswd":
       return openHtpasswdAuthenticator({ ...auth, ...parts });
     case "token":
-      return openTokenAuthenticator({
-        ...auth,
-        ...parts,
-        rootCertBundlePath: auth.rootCertBundlePath,
-        jwksPath: auth.jwksPath,
-        autoRedirect: auth.autoRedirectPath !== undefined,
-        autoRedirectPath: auth.autoRedirectPath ?? "",
-      });
+      return openTokenAuthenticator({ ...auth, ...parts });
   }
 }
