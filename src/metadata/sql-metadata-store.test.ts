@@ -3,26 +3,31 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { postgresSkipReason, testPostgres } from "../../test/support/postgres.ts";
+import { metadataReplaceSuite } from "./metadata-replace.suite.ts";
 import { metadataStoreSuite } from "./metadata-store.suite.ts";
+import type { MetadataStore } from "./metadata-store.ts";
 import { openMetadataStore } from "./sql-metadata-store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "berth-metadata-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-metadataStoreSuite("SQLite", () =>
+function bothSuites(name: string, open: () => Promise<MetadataStore>): void {
+  metadataStoreSuite(name, open);
+  metadataReplaceSuite(`${name}, replacing and racing`, open);
+}
+
+bothSuites("SQLite", () =>
   openMetadataStore({ kind: "sqlite", path: join(folder, "made", "metadata.sqlite") }),
 );
 
-if (postgresSkipReason === undefined) {
-  let kept: string | undefined;
-  metadataStoreSuite("PostgreSQL", async () => {
-    const { url, newSchema } = await testPostgres();
-    const schema = kept ?? newSchema();
-    kept = schema;
-    return await openMetadataStore({ kind: "postgres", url, schema });
+const skipped = postgresSkipReason;
+if (skipped === undefined) {
+  bothSuites("PostgreSQL", async () => {
+    const { url } = await testPostgres();
+    return openMetadataStore({ kind: "postgres", url, schema: "metadata_suite" });
   });
 } else {
   describe("PostgreSQL", () => {
-    test.skip(postgresSkipReason, () => undefined);
+    test.skip(skipped, () => undefined);
   });
 }

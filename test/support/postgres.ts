@@ -22,14 +22,12 @@ import { dirname, join } from "node:path";
 
 const nobody = 65_534;
 
-/** What a test needs of the server: a URL, and a schema name that no other test has. */
+/** Where the server is reached. Each suite takes a schema of its own in it. */
 export interface TestPostgres {
   readonly url: string;
-  newSchema(): string;
 }
 
 let server: Promise<TestPostgres> | undefined;
-let schemas = 0;
 
 /** The folder with PostgreSQL's `bin`, `lib` and `share` for this platform, if npm brought it. */
 const nativeFolder = findNativeFolder();
@@ -94,10 +92,6 @@ async function startServer(): Promise<TestPostgres> {
   keeper.unref();
   return {
     url: `postgres://berth@localhost/postgres?host=${encodeURIComponent(folder)}`,
-    newSchema: () => {
-      schemas += 1;
-      return `suite_${schemas}`;
-    },
   };
 }
 
