@@ -98,15 +98,17 @@ async function startIn(folder: string, original: string): Promise<void> {
   keeper.unref();
 }
 
-/** `cat` ends when the test process does. SIGINT is PostgreSQL's "fast" shutdown. */
+/**
+ * `cat` ends when the test process does. SIGINT is PostgreSQL's "fast" shutdown; it is sent until
+ * the server is gone, since a shell's background process ignores it until it says otherwise.
+ */
 const keeperScript = `
 "$1/bin/initdb" --pgdata "$2/data" --username=berth --auth=trust --encoding=UTF8 --locale=C \
   --no-sync </dev/null >&2 || { rm -rf "$2"; exit 1; }
 "$1/bin/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c max_connections=200 \
   </dev/null &
 cat >/dev/null
-kill -INT $!
-wait $!
+while kill -INT $! 2>/dev/null; do sleep 0.1; done
 rm -rf "$2"
 `;
 
