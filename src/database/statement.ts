@@ -89,7 +89,12 @@ export function compileStatement<Tables, A extends Arguments, R>(
 function pick(args: Arguments, placeholder: Placeholder): Value {
   const value = args[placeholder.name];
   assert(value !== undefined, `an argument is missing: ${placeholder.name}`);
-  return value;
+  return typeof value === "string" ? storable(value) : value;
+}
+
+/** U+FFFD for U+0000, in both dialects: JSON can hold it, PostgreSQL's text cannot. */
+function storable(text: string): string {
+  return text.includes("\u0000") ? text.replaceAll("\u0000", "\uFFFD") : text;
 }
 
 /**

@@ -98,15 +98,15 @@ function manifestRow(record: ManifestRecord) {
     digest: record.digest,
     kind: manifest.kind,
     media_type: manifest.mediaType,
-    artifact_type: textOrNull(manifest.artifactType),
+    artifact_type: manifest.artifactType ?? null,
     subject_digest: manifest.subject?.digest ?? null,
     size_bytes: record.sizeBytes,
     config_digest: manifest.config?.digest ?? null,
-    config_media_type: textOrNull(manifest.config?.mediaType),
+    config_media_type: manifest.config?.mediaType ?? null,
     config_size_bytes: manifest.config?.sizeBytes ?? null,
-    os: textOrNull(config?.os),
-    architecture: textOrNull(config?.architecture),
-    variant: textOrNull(config?.variant),
+    os: config?.os ?? null,
+    architecture: config?.architecture ?? null,
+    variant: config?.variant ?? null,
     built_at_ms: config?.builtAtMs === undefined ? null : Math.floor(config.builtAtMs),
     pushed_at_ms: Math.floor(record.pushedAtMs),
     fingerprint: fingerprintOf(record),
@@ -117,13 +117,13 @@ function childRow(child: Descriptor, position: number) {
   return {
     position,
     digest: child.digest,
-    media_type: storable(child.mediaType),
+    media_type: child.mediaType,
     size_bytes: child.sizeBytes,
-    artifact_type: textOrNull(child.artifactType),
-    os: textOrNull(child.platform?.os),
-    architecture: textOrNull(child.platform?.architecture),
-    variant: textOrNull(child.platform?.variant),
-    os_version: textOrNull(child.platform?.osVersion),
+    artifact_type: child.artifactType ?? null,
+    os: child.platform?.os ?? null,
+    architecture: child.platform?.architecture ?? null,
+    variant: child.platform?.variant ?? null,
+    os_version: child.platform?.osVersion ?? null,
     is_attestation: isAttestation(child) ? 1 : 0,
   } as const;
 }
@@ -137,10 +137,10 @@ function layerRow(layer: Descriptor, position: number, config: ConfigFacts | und
   return {
     position,
     digest: layer.digest,
-    media_type: storable(layer.mediaType),
+    media_type: layer.mediaType,
     size_bytes: layer.sizeBytes,
-    diff_id: textOrNull(config?.diffIds[position]),
-    instruction: textOrNull(config?.instructions[position]),
+    diff_id: config?.diffIds[position] ?? null,
+    instruction: config?.instructions[position] ?? null,
   };
 }
 
@@ -151,8 +151,8 @@ function annotationRows(
   return Object.entries(object).map(([key, value], position) => ({
     source,
     position,
-    key: storable(key),
-    value: storable(value),
+    key,
+    value,
   }));
 }
 
@@ -165,13 +165,4 @@ function referenceRows({ digest, manifest }: ManifestRecord): readonly Reference
   for (const layer of manifest.layers) add("layer", layer.digest);
   for (const child of manifest.manifests) add("child", child.digest);
   return [...rows.keys()].sort().flatMap((key) => rows.get(key) ?? []);
-}
-
-function textOrNull(text: string | undefined): string | null {
-  return text === undefined ? null : storable(text);
-}
-
-/** PostgreSQL's text cannot hold U+0000, and JSON can. */
-function storable(text: string): string {
-  return text.includes("\u0000") ? text.replaceAll("\u0000", "\uFFFD") : text;
 }

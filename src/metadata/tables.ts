@@ -120,7 +120,6 @@ export interface MetadataTables {
     source: "annotation" | "label";
     /** The place in that object, from 0. */
     position: Integer;
-    /** In key and value, U+FFFD stands for U+0000, which PostgreSQL cannot hold. */
     key: string;
     value: string;
   };

@@ -1,0 +1,125 @@
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+
+/** A tag was set, moved or removed. */
+export interface TagEvent {
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+  /** Absent when the tag was new. */
+  readonly before?: Digest;
+  /** Absent when the tag was removed. */
+  readonly after?: Digest;
+  readonly atMs: number;
+  readonly by: Actor;
+}
+
+/** Who did something, as far as it is known. */
+export interface Actor {
+  /** The name that the request was authenticated with; absent for an anonymous one. */
+  readonly name?: string;
+  /** The client's User-Agent. */
+  readonly client?: string;
+  /** The client's network address. */
+  readonly address?: string;
+}
+
+export interface Pull {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  /** Absent for a pull by digest. */
+  readonly tag?: Tag;
+  readonly atMs: number;
+}
+
+export interface PullStatistics {
+  readonly count: number;
+  /** Undefined when it was never pulled. */
+  readonly lastAtMs?: number;
+}
+
+export interface DayOfPulls {
+  /** Days since 1970, UTC. */
+  readonly day: number;
+  readonly count: number;
+}
+
+/** A push that was refused or broke. */
+export interface Attempt {
+  readonly atMs: number;
+  readonly repository: RepositoryName;
+  /** A reason of the error table, or a sentence. */
+  readonly reason: string;
+  readonly by: Actor;
+  readonly requestId: string;
+}
+
+export interface AuditEntry {
+  readonly atMs: number;
+  readonly by: Actor;
+  /** What was done, as a verb and a noun: `delete tag`, `create user`. */
+  readonly action: string;
+  /** What it was done to. */
+  readonly target: string;
+  /** What else a reader needs, as text or JSON. Never a secret. */
+  readonly details?: string;
+}
+
+/** A page from the newest entry back. */
+export interface PageBack {
+  /** Exclusive: the `id` of the last entry of the page before. */
+  readonly before?: number;
+  readonly limit: number;
+}
+
+export type Entry<T> = T & { readonly id: number };
+
+/**
+ * The records: what happened, which no layout can tell and people back up.
+ *
+ * This room owns their tables and how they are written without slowing a request: pulls and
+ * failed pushes are collected in memory and written together, events and audit entries of
+ * requests at the same time share a commit. It does not know HTTP, storage, or how anybody
+ * was authenticated.
+ */
+export interface ActivityStore {
+  /** Resolves when the event is durable. */
+  recordTagEvent(event: TagEvent): Promise<void>;
+  /** Newest first; of one tag when it is given. */
+  listTagEvents(
+    repository: RepositoryName,
+    page: PageBack & { readonly tag?: Tag },
+  ): Promise<readonly Entry<TagEvent>[]>;
+
+  /** Counts in memory, written within seconds. A crash of the program may lose those. */
+  countPull(pull: Pull): void;
+  pullsOfManifest(repository: RepositoryName, digest: Digest): Promise<PullStatistics>;
+  pullsOfTag(repository: RepositoryName, tag: Tag): Promise<PullStatistics>;
+  /** Days with pulls since `sinceDay`, in order; at most one entry a day. */
+  pullsByDay(repository: RepositoryName, sinceDay: number): Promise<readonly DayOfPulls[]>;
+
+  /** Kept in memory, written within seconds; the newest {@link attemptsKept} stay. */
+  noteAttempt(attempt: Attempt): void;
+  /** Newest first; of one repository when it is given. */
+  listAttempts(
+    page: PageBack & { readonly repository?: RepositoryName },
+  ): Promise<readonly Entry<Attempt>[]>;
+
+  /** Resolves when the entry is durable. */
+  recordAudit(entry: AuditEntry): Promise<void>;
+  /** Newest first. */
+  listAudit(page: PageBack): Promise<readonly Entry<AuditEntry>[]>;
+
+  /** Writes what is collected in memory. */
+  flush(): Promise<void>;
+  /** Flushes first. */
+  close(): Promise<void>;
+}
+
+/** Failed pushes are of interest for days, and a broken client makes thousands of them. */
+export const attemptsKept = 10_000;
+
+/** The day that a time belongs to, in days since 1970, UTC. */
+export function dayOf(atMs: number): number {
+  return Math.floor(atMs / 86_400_000);
+}

@@ -1,0 +1,275 @@
+import type { Logger } from "../base/logger.ts";
+import type { Database, DatabaseLocation } from "../database/database.ts";
+import { openDatabase } from "../database/open-database.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+import {
+  type ActivityStore,
+  type Actor,
+  type Attempt,
+  type AuditEntry,
+  attemptsKept,
+  type DayOfPulls,
+  type Entry,
+  type PageBack,
+  type Pull,
+  type PullStatistics,
+  type TagEvent,
+} from "./activity-store.ts";
+import { type Collected, Collector } from "./collector.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { prepareReading, prepareWriting } from "./statements.ts";
+import { type ActivityTables, activityMigrations } from "./tables.ts";
+
+export interface ActivityOptions {
+  readonly logger: Logger;
+  /** How long a pull may wait in memory; 2 seconds when not given. */
+  readonly flushIntervalMs?: number;
+}
+
+const flushIntervalMsDefault = 2_000;
+const entriesPerFlush = 1_000;
+const entriesMax = 50_000;
+
+/** What a client sends of itself is cut to this length. */
+const actorTextLengthMax = 300;
+
+/** Larger than any id that a database gives. */
+const newest = Number.MAX_SAFE_INTEGER;
+
+/** Opens the records, or makes an empty database for them. */
+export async function openActivityStore(
+  location: DatabaseLocation,
+  options: ActivityOptions,
+): Promise<ActivityStore> {
+  const database = await openDatabase<ActivityTables>(location, {
+    migrations: activityMigrations,
+    durability: "records",
+  });
+  return new SqlActivityStore(database, options);
+}
+
+class SqlActivityStore implements ActivityStore {
+  readonly #database: Database<ActivityTables>;
+  readonly #reading: ReturnType<typeof prepareReading>;
+  readonly #writing: ReturnType<typeof prepareWriting>;
+  readonly #collector: Collector;
+  readonly #tagEvents = new GroupCommit<TagEvent>((events) => this.#writeTagEvents(events));
+  readonly #audit = new GroupCommit<AuditEntry>((entries) => this.#writeAudit(entries));
+
+  constructor(database: Database<ActivityTables>, options: ActivityOptions) {
+    this.#database = database;
+    this.#reading = prepareReading(database);
+    this.#writing = prepareWriting(database);
+    this.#collector = new Collector({
+      write: (collected) => this.#writeCollected(collected),
+      logger: options.logger,
+      flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault,
+      entriesPerFlush,
+      entriesMax,
+    });
+  }
+
+  recordTagEvent(event: TagEvent): Promise<void> {
+    return this.#tagEvents.add(event);
+  }
+
+  async listTagEvents(
+    repository: RepositoryName,
+    page: PageBack & { readonly tag?: Tag },
+  ): Promise<readonly Entry<TagEvent>[]> {
+    const { tag, before = newest, limit } = page;
+    const args = { repository, before, limit };
+    const rows = await (tag === undefined
+      ? this.#database.all(this.#reading.tagEvents, args)
+      : this.#database.all(this.#reading.tagEventsOfTag, { ...args, tag }));
+    return rows.map((row) => ({
+      id: Number(row.id),
+      repository: row.repository,
+      tag: row.tag,
+      ...(row.digest_before === null ? {} : { before: row.digest_before }),
+      ...(row.digest_after === null ? {} : { after: row.digest_after }),
+      atMs: Number(row.at_ms),
+      by: actorOf(row),
+    }));
+  }
+
+  countPull(pull: Pull): void {
+    this.#collector.countPull(pull);
+  }
+
+  async pullsOfManifest(repository: RepositoryName, digest: Digest): Promise<PullStatistics> {
+    const args = { repository, digest };
+    return statisticsOf(await this.#database.first(this.#reading.pullsOfManifest, args));
+  }
+
+  async pullsOfTag(repository: RepositoryName, tag: Tag): Promise<PullStatistics> {
+    return statisticsOf(await this.#database.first(this.#reading.pullsOfTag, { repository, tag }));
+  }
+
+  async pullsByDay(repository: RepositoryName, sinceDay: number): Promise<readonly DayOfPulls[]> {
+    const rows = await this.#database.all(this.#reading.pullsByDay, { repository, sinceDay });
+    return rows.map((row) => ({ day: Number(row.day), count: Number(row.count) }));
+  }
+
+  noteAttempt(attempt: Attempt): void {
+    this.#collector.noteAttempt(attempt);
+  }
+
+  async listAttempts(
+    page: PageBack & { readonly repository?: RepositoryName },
+  ): Promise<readonly Entry<Attempt>[]> {
+    const { repository, before = newest, limit } = page;
+    const args = { before, limit };
+    const rows = await (repository === undefined
+      ? this.#database.all(this.#reading.attempts, args)
+      : this.#database.all(this.#reading.attemptsOfRepository, { ...args, repository }));
+    return rows.map((row) => ({
+      id: Number(row.id),
+      atMs: Number(row.at_ms),
+      repository: row.repository,
+      reason: row.reason,
+      by: actorOf(row),
+      requestId: row.request_id,
+    }));
+  }
+
+  recordAudit(entry: AuditEntry): Promise<void> {
+    return this.#audit.add(entry);
+  }
+
+  async listAudit({ before = newest, limit }: PageBack): Promise<readonly Entry<AuditEntry>[]> {
+    const rows = await this.#database.all(this.#reading.audit, { before, limit });
+    return rows.map((row) => ({
+      id: Number(row.id),
+      atMs: Number(row.at_ms),
+      by: actorOf(row),
+      action: row.action,
+      target: row.target,
+      ...(row.details === null ? {} : { details: row.details }),
+    }));
+  }
+
+  flush(): Promise<void> {
+    return this.#collector.flush();
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#collector.flush();
+      await this.#tagEvents.settled();
+      await this.#audit.settled();
+    } finally {
+      await this.#database.close();
+    }
+  }
+
+  #writeTagEvents(events: readonly TagEvent[]): Promise<void> {
+    return this.#database.transaction((transaction) =>
+      transaction.runAll(
+        this.#writing.tagEvent,
+        events.map((event) => ({
+          ...actorRow(event.by),
+          atMs: Math.floor(event.atMs),
+          repository: event.repository,
+          tag: event.tag,
+          before: event.before ?? null,
+          after: event.after ?? null,
+        })),
+      ),
+    );
+  }
+
+  #writeAudit(entries: readonly AuditEntry[]): Promise<void> {
+    return this.#database.transaction((transaction) =>
+      transaction.runAll(
+        this.#writing.audit,
+        entries.map((entry) => ({
+          ...actorRow(entry.by),
+          atMs: Math.floor(entry.atMs),
+          action: entry.action,
+          target: entry.target,
+          details: entry.details ?? null,
+        })),
+      ),
+    );
+  }
+
+  #writeCollected({ pulls, days, attempts }: Collected): Promise<void> {
+    // Sorted, so that two processes never wait for each other's rows crosswise.
+    const pullRows = pulls
+      .map(({ tag, ...rest }) => ({ ...rest, tag: tag ?? ("" as const) }))
+      .map((row) => ({ ...row, lastAtMs: Math.floor(row.lastAtMs) }))
+      .sort((a, b) => compareText(keyOf(a), keyOf(b)));
+    const dayRows = [...days].sort(
+      (a, b) => compareText(a.repository, b.repository) || a.day - b.day,
+    );
+    const attemptRows = attempts.map((attempt) => ({
+      ...actorRow(attempt.by),
+      atMs: Math.floor(attempt.atMs),
+      repository: attempt.repository,
+      reason: shortened(attempt.reason),
+      requestId: shortened(attempt.requestId),
+    }));
+    return this.#database.transaction(async (transaction) => {
+      await transaction.runAll(this.#writing.pull, pullRows);
+      await transaction.runAll(this.#writing.pullDay, dayRows);
+      if (attemptRows.length === 0) return;
+      await transaction.runAll(this.#writing.attempt, attemptRows);
+      await transaction.run(this.#writing.trimAttempts, { skip: attemptsKept });
+    });
+  }
+}
+
+function actorRow(actor: Actor) {
+  return {
+    actor: shortenedOrNull(actor.name),
+    client: shortenedOrNull(actor.client),
+    address: shortenedOrNull(actor.address),
+  };
+}
+
+function shortenedOrNull(text: string | undefined): string | null {
+  return text === undefined ? null : shortened(text);
+}
+
+function shortened(text: string): string {
+  return text.slice(0, actorTextLengthMax);
+}
+
+function actorOf(row: {
+  readonly actor: string | null;
+  readonly client: string | null;
+  readonly address: string | null;
+}): Actor {
+  return {
+    ...(row.actor === null ? {} : { name: row.actor }),
+    ...(row.client === null ? {} : { client: row.client }),
+    ...(row.address === null ? {} : { address: row.address }),
+  };
+}
+
+interface StatisticsRow {
+  readonly count: number | string | null;
+  readonly last_at_ms: number | string | null;
+}
+
+/** A sum over no rows is null in both dialects. */
+function statisticsOf(row: StatisticsRow | undefined): PullStatistics {
+  if (row === undefined || row.count === null || row.last_at_ms === null) return { count: 0 };
+  return { count: Number(row.count), lastAtMs: Number(row.last_at_ms) };
+}
+
+function keyOf(row: {
+  readonly repository: string;
+  readonly digest: string;
+  readonly tag: string;
+}) {
+  return `${row.repository} ${row.digest} ${row.tag}`;
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

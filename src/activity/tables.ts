@@ -1,0 +1,119 @@
+import type { ColumnType, Generated } from "kysely";
+import type { ColumnTypes, Migration } from "../database/migrations.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+
+/** PostgreSQL's driver reads its 64-bit integers as text; `Number()` takes both. */
+type Integer = ColumnType<number | string, number, number>;
+
+/** Who did it; the same columns in three tables. */
+interface ActorColumns {
+  /** The authenticated name; null for an anonymous request. */
+  actor: string | null;
+  /** The User-Agent header, shortened. */
+  client: string | null;
+  /** The network address that the request came from. */
+  address: string | null;
+}
+
+/**
+ * Names are text here, not ids of the derived store: that one may be deleted at any time, and a
+ * record outlives its repository.
+ */
+export interface ActivityTables {
+  tag_events: ActorColumns & {
+    /** In the order of recording. */
+    id: Generated<number | string>;
+    at_ms: Integer;
+    repository: RepositoryName;
+    tag: Tag;
+    /** Null when the tag was new. */
+    digest_before: Digest | null;
+    /** Null when the tag was removed. */
+    digest_after: Digest | null;
+  };
+  pulls: {
+    repository: RepositoryName;
+    digest: Digest;
+    /** Empty for pulls by digest. */
+    tag: Tag | "";
+    count: Integer;
+    last_at_ms: Integer;
+  };
+  pull_days: {
+    repository: RepositoryName;
+    /** Days since 1970, UTC. */
+    day: Integer;
+    count: Integer;
+  };
+  attempts: ActorColumns & {
+    id: Generated<number | string>;
+    at_ms: Integer;
+    repository: RepositoryName;
+    reason: string;
+    request_id: string;
+  };
+  audit: ActorColumns & {
+    id: Generated<number | string>;
+    at_ms: Integer;
+    action: string;
+    target: string;
+    details: string | null;
+  };
+}
+
+export const activityMigrations: readonly Migration[] = [
+  {
+    name: "the first tables",
+    statements: (types) => [...eventTables(types), ...pullTables(types)],
+  },
+];
+
+function eventTables({ id, integer, text }: ColumnTypes): readonly string[] {
+  const common = `id ${id}, at_ms ${integer} not null, actor ${text}, client ${text}, address ${text}`;
+  return [
+    `create table tag_events (
+      ${common},
+      repository ${text} not null,
+      tag ${text} not null,
+      digest_before ${text},
+      digest_after ${text}
+    )`,
+    "create index tag_events_by_tag on tag_events (repository, tag, id)",
+    "create index tag_events_by_repository on tag_events (repository, id)",
+    `create table attempts (
+      ${common},
+      repository ${text} not null,
+      reason ${text} not null,
+      request_id ${text} not null
+    )`,
+    "create index attempts_by_repository on attempts (repository, id)",
+    `create table audit (
+      ${common},
+      action ${text} not null,
+      target ${text} not null,
+      details ${text}
+    )`,
+  ];
+}
+
+function pullTables({ integer, text, clustered }: ColumnTypes): readonly string[] {
+  return [
+    `create table pulls (
+      repository ${text} not null,
+      digest ${text} not null,
+      tag ${text} not null,
+      count ${integer} not null,
+      last_at_ms ${integer} not null,
+      primary key (repository, digest, tag)
+    )${clustered}`,
+    "create index pulls_by_tag on pulls (repository, tag)",
+    `create table pull_days (
+      repository ${text} not null,
+      day ${integer} not null,
+      count ${integer} not null,
+      primary key (repository, day)
+    )${clustered}`,
+  ];
+}
