@@ -8,6 +8,7 @@ import type {
   TlsConfig,
 } from "./config.ts";
 import { clientAuthModes, networks, tlsVersions } from "./keys/http-keys.ts";
+import { quote } from "./quote.ts";
 import type { Settings } from "./settings.ts";
 
 /** The part `http` of the configuration; what is wrong goes to the settings' problems. */
@@ -74,7 +75,7 @@ function tcpAddress(
   if (address !== undefined) return { kind: "tcp", ...address };
   settings.problem(
     path,
-    `${JSON.stringify(text)} is not host:port; write :5000, 127.0.0.1:5000 or "[::1]:5000"`,
+    `${quote(text)} is not host:port; write :5000, 127.0.0.1:5000 or "[::1]:5000"`,
   );
   return { kind: "tcp", port: 0 };
 }
@@ -82,7 +83,7 @@ function tcpAddress(
 function buildPrefix(settings: Settings): string {
   const text = settings.text("http.prefix") ?? "/";
   if (!/^[\w\-.~/%]*$/.test(text) || text.split("/").includes("..")) {
-    settings.problem("http.prefix", `${JSON.stringify(text)} is not a path such as /registry/`);
+    settings.problem("http.prefix", `${quote(text)} is not a path such as /registry/`);
   }
   const inner = text.split("/").filter((part) => part !== "");
   return inner.length === 0 ? "/" : `/${inner.join("/")}/`;
@@ -94,7 +95,7 @@ function buildHost(settings: Settings): string | undefined {
   if (text !== undefined && host === undefined) {
     settings.problem(
       "http.host",
-      `${JSON.stringify(text)} is not the URL of a host; write it with its scheme, such as ` +
+      `${quote(text)} is not the URL of a host; write it with its scheme, such as ` +
         "https://registry.example.com",
     );
   }
@@ -107,7 +108,7 @@ function buildTrustedProxies(settings: Settings): readonly string[] | undefined 
     if (isNetwork(network)) continue;
     settings.problem(
       "http.trustedproxies",
-      `${JSON.stringify(network)} is not an address or a CIDR block such as 10.0.0.0/8`,
+      `${quote(network)} is not an address or a CIDR block such as 10.0.0.0/8`,
     );
   }
   return settings.isSet("http.trustedproxies") ? networks : undefined;

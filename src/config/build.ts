@@ -14,6 +14,7 @@ import type {
 import { accessLogFormats, logFormatters, logLevels } from "./keys/log-keys.ts";
 import { platformChecks } from "./keys/other-keys.ts";
 import { durabilities } from "./keys/storage-keys.ts";
+import { quote } from "./quote.ts";
 import type { Settings } from "./settings.ts";
 
 const pageMaxByDefault = 1_000;
@@ -48,13 +49,12 @@ function orDefault(value: number, byDefault: number): number {
 }
 
 function buildLog(settings: Settings): LogConfig {
-  const level = settings.isSet("log.level")
-    ? settings.choice("log.level", logLevels)
-    : logLevels.find((name) => settings.isSet("loglevel") && name === oldLevel(settings));
-  if (level !== undefined) settings.derive("log.level", level);
+  const isOld = settings.isSet("loglevel") && !settings.isSet("log.level");
+  const level = settings.choice(isOld ? "loglevel" : "log.level", logLevels);
+  if (isOld) settings.derive("log.level", level, "loglevel");
   const fields = [...settings.dictionary("log.fields.<name>")];
   return {
-    level: level ?? settings.choice("log.level", logLevels),
+    level,
     formatter: settings.choice("log.formatter", logFormatters),
     fields: new Map(fields.map(([name, values]) => [name, values.join(" ")])),
     accessLog: {
@@ -62,10 +62,6 @@ function buildLog(settings: Settings): LogConfig {
       format: settings.choice("log.accesslog.format", accessLogFormats),
     },
   };
-}
-
-function oldLevel(settings: Settings): string {
-  return settings.choice("loglevel", logLevels);
 }
 
 function buildStorage(settings: Settings): StorageConfig {
@@ -170,9 +166,8 @@ function buildToken(settings: Settings): AuthConfig {
       "no key can verify a token: set auth.token.rootcertbundle or auth.token.jwks",
     );
   }
-  const autoRedirectPath = settings.bool("auth.token.autoredirect")
-    ? settings.text("auth.token.autoredirectpath")
-    : undefined;
+  const redirectPath = settings.text("auth.token.autoredirectpath");
+  const autoRedirectPath = settings.bool("auth.token.autoredirect") ? redirectPath : undefined;
   return {
     kind: "token",
     realm: required(settings, "auth.token.realm"),
@@ -251,7 +246,7 @@ function buildPeer(settings: Settings, index: number): { host: string; port: num
   const text = required(settings, "health.tcp[].addr", index);
   const address = parseHostPort(text);
   if (text !== "" && address === undefined) {
-    settings.problem(`health.tcp[${index}].addr`, `${JSON.stringify(text)} is not host:port`);
+    settings.problem(`health.tcp[${index}].addr`, `${quote(text)} is not host:port`);
   }
   return { host: address?.host ?? "localhost", port: address?.port ?? 0 };
 }
@@ -283,10 +278,7 @@ function buildPatterns(
   return settings.texts(path).flatMap((text) => {
     const pattern = parseGoRegExp(text);
     if (pattern === undefined) {
-      settings.problem(
-        path,
-        `${JSON.stringify(text)} is not a regular expression that Berth can use`,
-      );
+      settings.problem(path, `${quote(text)} is not a regular expression that Berth can use`);
     }
     return pattern === undefined ? [] : [pattern];
   });

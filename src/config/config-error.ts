@@ -1,3 +1,4 @@
+import { onOneLine } from "./quote.ts";
 import { describeOrigin, type Origin } from "./raw.ts";
 
 /** Something to say about one place of the configuration, in one sentence. */
@@ -23,5 +24,6 @@ export class ConfigError extends Error {
 /** One line: where, which key, what. */
 export function formatNotice(notice: ConfigNotice, fileName?: string): string {
   const place = notice.origin === undefined ? fileName : describeOrigin(notice.origin, fileName);
-  return [place, notice.path, notice.message].filter((part) => part !== undefined).join(": ");
+  const parts = [place, notice.path, notice.message].filter((part) => part !== undefined);
+  return onOneLine(parts.join(": "));
 }

@@ -3,6 +3,7 @@ import type { ConfigNotice } from "./config-error.ts";
 import { namedMap } from "./environment.ts";
 import type { Key, Standing } from "./key.ts";
 import { nearestName } from "./nearest.ts";
+import { quote } from "./quote.ts";
 import type { Origin, RawEntry, RawMap, RawNode } from "./raw.ts";
 import { parseBool, parseBytes, parseDurationMs, parseInteger } from "./scalars.ts";
 import { type DictionaryShape, keys, type SectionShape, type Shape, shape } from "./schema.ts";
@@ -250,15 +251,10 @@ function shown(node: RawNode, key: Key): string {
   return key.isSecret === true ? "the value" : describeNode(node);
 }
 
-const shownLengthMax = 80;
-
 function describeNode(node: RawNode): string {
   switch (node.kind) {
-    case "scalar": {
-      const text =
-        node.text.length > shownLengthMax ? `${node.text.slice(0, shownLengthMax)}…` : node.text;
-      return JSON.stringify(text);
-    }
+    case "scalar":
+      return quote(node.text);
     case "null":
       return "nothing";
     case "list":

@@ -252,7 +252,7 @@ const knownNames = new Map(
 function unknownVariable(name: string): string {
   const guess = name.toUpperCase().replace(/_\d+(?=_|$)/g, "_0");
   const nearest =
-    knownNames.get(guess) ?? knownNames.get(nearestName(guess, knownNames.keys()) ?? "");
+    knownNames.get(guess) ?? knownNames.get(nearestName(guess, knownNames.keys(), 6) ?? "");
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
   return `there is no such key, so this variable is ignored${hint}`;
 }

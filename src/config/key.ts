@@ -54,8 +54,10 @@ export interface Key extends Standing {
   readonly prose: string;
   /** Never shown, neither in `berth config show` nor in an error. */
   readonly isSecret?: true;
-  /** A value to show in the example file, where the default says little. */
+  /** A value to show in the example file, where there is no default. YAML. */
   readonly example?: string;
+  /** A name to show there in the place of `<name>`. */
+  readonly exampleName?: string;
   /** What was made from a section's `members`. */
   readonly isMember?: true;
 }

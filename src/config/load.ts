@@ -4,6 +4,7 @@ import type { Config } from "./config.ts";
 import { ConfigError, type ConfigNotice } from "./config-error.ts";
 import { type Decoded, decode } from "./decode.ts";
 import { applyEnvironment, type Environment } from "./environment.ts";
+import { quote } from "./quote.ts";
 import { type Origin, type RawMap, type RawNode, rawAt } from "./raw.ts";
 import { Settings } from "./settings.ts";
 import { parseYaml } from "./yaml.ts";
@@ -81,7 +82,7 @@ function checkVersion(root: RawMap, settings: Settings): void {
   if (node === undefined || node.kind === "null") {
     settings.problem("version", `this must be set, to ${version}`);
   } else if (settings.text("version") !== version && node.kind === "scalar") {
-    settings.problem("version", `${JSON.stringify(node.text)} is not known; write ${version}`);
+    settings.problem("version", `${quote(node.text)} is not known; write ${version}`);
   }
 }
 

@@ -1,14 +1,21 @@
 /** Names longer than this are not compared: nobody means them, and comparing is quadratic. */
 const lengthMax = 120;
 
-/** The one of `names` that `name` is probably a slip of; undefined when none is close. */
-export function nearestName(name: string, names: Iterable<string>): string | undefined {
+/**
+ * The one of `names` that `name` is probably a slip of; undefined when none is close: less than
+ * one letter in `lettersPerSlip` may be wrong, and of a short name one; or an ending is too much.
+ */
+export function nearestName(
+  name: string,
+  names: Iterable<string>,
+  lettersPerSlip = 3,
+): string | undefined {
   if (name.length > lengthMax) return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
-  // A third of the letters may be wrong; of a short name, one.
-  let bestDistance = Math.floor(name.length / 3) + 1;
-  for (const candidate of names) {
+  let bestDistance = Math.floor(name.length / lettersPerSlip) + 1;
+  const candidates = [...names];
+  for (const candidate of candidates) {
     if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
     const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance) {
@@ -16,7 +23,17 @@ export function nearestName(name: string, names: Iterable<string>): string | und
       bestDistance = distance;
     }
   }
-  return best;
+  if (best !== undefined) return best;
+  // The longest beginning that both have is the closest.
+  return candidates
+    .filter((candidate) => isBeginning(wanted, candidate.toLowerCase()))
+    .sort((one, other) => other.length - one.length)[0];
+}
+
+/** True when one is the other with an ending, as `address` is to `addr`. */
+function isBeginning(one: string, other: string): boolean {
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return short.length >= 4 && short.length * 2 >= long.length && long.startsWith(short);
 }
 
 /** The number of letters to insert, delete or replace to turn one text into the other. */

@@ -85,9 +85,10 @@ export class Settings {
     return this.decoded.values.has(path);
   }
 
-  /** Records what a value is where the table has no default for it and nothing is set. */
-  derive(path: PathOf<"text" | "choice">, value: string): void {
-    if (!this.isSet(path)) this.effective.set(path, { value, origin: byDefault });
+  /** Records the value of a key that is not set: it comes from the key `source`, or by default. */
+  derive(path: PathOf<"text" | "choice">, value: string, source?: PathOf<"choice">): void {
+    const from = source === undefined ? undefined : this.decoded.values.get(source)?.origin;
+    this.effective.set(path, { value, origin: from ?? byDefault });
   }
 
   /** Records that something is wrong with the value at the concrete `path`, or with its lack. */

@@ -11,6 +11,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from "yaml";
+import { quote } from "./quote.ts";
 import type { Origin, RawEntry, RawNode } from "./raw.ts";
 
 /** A configuration is a few kilobytes; what is larger is not one. */
@@ -61,7 +62,7 @@ export function parseYaml(text: string, environmentName?: string): YamlResult {
       // The library compares each key with each other one; the reader below has a set.
       uniqueKeys: false,
       prettyErrors: false,
-      logLevel: "silent",
+      logLevel: "error",
       lineCounter: lines,
     });
     if (document.errors.length > 0) {
@@ -129,13 +130,11 @@ class Reader {
     const target = this.anchors.get(source.source);
     const origin = this.originAt(start);
     if (target === undefined) {
-      return this.fail(
-        origin,
-        `*${source.source} stands for nothing: no &${source.source} before it`,
-      );
+      // Its name is not said: in a variable it may be a password that begins with a star.
+      return this.fail(origin, "an alias (*) stands for nothing: no anchor (&) comes before it");
     }
     if (this.open.has(target)) {
-      return this.fail(origin, `*${source.source} stands for something that contains it`);
+      return this.fail(origin, "an alias (*) stands for something that contains it");
     }
     return this.node(target, start);
   }
@@ -167,7 +166,7 @@ class Reader {
         if (!merged.has(name)) merged.set(name, entry);
       }
     } else if (entries.has(key.text)) {
-      this.fail(keyOrigin, `the key ${JSON.stringify(key.text)} is there twice`);
+      this.fail(keyOrigin, `the key ${quote(key.text)} is there twice`);
     } else {
       entries.set(key.text, { keyOrigin, value });
     }

@@ -99,6 +99,7 @@ export const authKeys = [
   {
     path: "auth.token.jwks",
     type: "text",
+    example: "/etc/berth/token-keys.json",
     prose: "A JSON Web Key Set file of the keys that sign tokens. This or `rootcertbundle`.",
   },
   {

@@ -183,11 +183,13 @@ export const httpKeys = [
     path: "http.tls.ciphersuites",
     type: "choices",
     values: cipherSuites,
+    example: "[TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]",
     prose: "The cipher suites for TLS 1.2; without it, the nine modern ones. TLS 1.3 has its own.",
   },
   {
     path: "http.headers.<name>",
     type: "texts",
+    exampleName: "X-Content-Type-Options",
     example: "[nosniff]",
     prose: "The values of one header, such as `X-Content-Type-Options`.",
   },

@@ -43,6 +43,7 @@ export const logKeys = [
   {
     path: "log.fields.<name>",
     type: "text",
+    exampleName: "service",
     example: "registry",
     prose: "A field that every log line carries, with its value.",
   },

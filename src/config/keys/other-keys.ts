@@ -197,6 +197,7 @@ export const otherKeys = [
     type: "texts",
     isSecret: true,
     prose: "The values of one request header.",
+    exampleName: "Authorization",
     example: "[Bearer secret]",
   },
   {

@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import { checkConfig, showConfig } from "./config.ts";
+
+const environment = {};
+
+test("a configuration that is fine says so, and what it does not need", () => {
+  const text = "version: 0.1\nstorage: {filesystem: {maxthreads: 100}}";
+  const { lines, exitCode } = checkConfig({
+    text,
+    fileName: "c.yml",
+    environment: { REGISTRY_HTTP_ADR: "a" },
+  });
+  expect(exitCode).toBe(0);
+  expect(lines).toEqual([
+    expect.stringContaining("warning: environment REGISTRY_HTTP_ADR: "),
+    expect.stringContaining("not needed: c.yml:2:24: storage.filesystem.maxthreads: "),
+    "c.yml is fine",
+  ]);
+});
+
+test("a configuration that is not fine ends with 1 and a line for each mistake", () => {
+  const text = "version: 0.1\nstorage: s3\nhttp: {adr: a}";
+  const { lines, exitCode } = checkConfig({ text, fileName: "c.yml", environment });
+  expect(exitCode).toBe(1);
+  expect(lines).toHaveLength(2);
+  expect(lines.every((line) => line.startsWith("error: c.yml:"))).toBe(true);
+  expect(showConfig({ text, fileName: "c.yml", environment })).toEqual({ lines, exitCode });
+});
+
+test("the built-in configuration can be shown", () => {
+  const { lines, exitCode } = showConfig({ environment });
+  expect(exitCode).toBe(0);
+  expect(lines).toContain("storage.filesystem.rootdirectory: ./data  # default");
+});

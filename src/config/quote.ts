@@ -1,0 +1,20 @@
+const lengthMax = 80;
+
+/** `text` in quotes for a sentence: shortened, on one line, without what a URL keeps secret. */
+export function quote(text: string): string {
+  const safe = hideUrlSecrets(text);
+  return JSON.stringify(safe.length > lengthMax ? `${safe.slice(0, lengthMax)}…` : safe);
+}
+
+/** `text` without the user, password and query of each URL in it. */
+export function hideUrlSecrets(text: string): string {
+  return text
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s,]*@/gi, "$1(hidden)@")
+    .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s,?]*)\?[^\s,]*/gi, "$1?(hidden)");
+}
+
+/** `text` as one line: what could move the cursor or begin a line is replaced. */
+export function onOneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what must not get out
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\uFFFD");
+}
