@@ -1,6 +1,6 @@
 import type { Identity } from "../auth/authenticator.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { Actor } from "../registry/push-log.ts";
+import type { Actor } from "../registry/actor.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Reply } from "./reply.ts";
 import type { WireRequest } from "./request.ts";
@@ -49,9 +49,10 @@ export function urlOf(path: string, { request, settings }: Exchange): string {
 }
 
 export function actorOf({ request, identity }: Exchange): Actor {
+  const client = request.headers.get("user-agent");
   return {
-    name: identity.name,
-    client: request.headers.get("user-agent") ?? "",
-    address: request.address,
+    ...(identity.name !== "" && { name: identity.name }),
+    ...(client !== null && { client }),
+    ...(request.address !== "" && { address: request.address }),
   };
 }

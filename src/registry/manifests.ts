@@ -1,3 +1,4 @@
+import type { Actor } from "../activity/activity-store.ts";
 import type { ManifestStat } from "../metadata/metadata-store.ts";
 import { type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
@@ -5,7 +6,6 @@ import { isManifestMediaType, isSchema1MediaType } from "../oci/media-type.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
-import type { Actor } from "./push-log.ts";
 import { checkReferences } from "./reference-check.ts";
 import type { RegistryContext } from "./registry.ts";
 
@@ -56,7 +56,7 @@ export class Manifests {
     name: RepositoryName,
     reference: Reference,
   ): Promise<ManifestStat & { readonly bytes: Uint8Array }> {
-    const { reader, logger, pushLog } = this.#context;
+    const { reader, logger, activity, clock } = this.#context;
     const found = await this.stat(name, reference);
     const bytes = reader.cachedBytes(found.digest) ?? (await reader.bytes(found.digest));
     if (bytes === undefined) {
@@ -66,11 +66,12 @@ export class Manifests {
       });
       throw manifestUnknown(name, reference);
     }
-    pushLog.manifestPulled(
-      name,
-      found.digest,
-      reference.kind === "tag" ? reference.tag : undefined,
-    );
+    activity.countPull({
+      repository: name,
+      digest: found.digest,
+      ...(reference.kind === "tag" && { tag: reference.tag }),
+      atMs: clock.nowMs(),
+    });
     return { ...found, bytes };
   }
 
@@ -129,7 +130,7 @@ export class Manifests {
   }
 
   async #moveTag(push: ManifestPush, tag: Tag, digest: Digest): Promise<void> {
-    const { links, metadata, locks, lookup, pushLog, clock } = this.#context;
+    const { links, metadata, locks, lookup, activity, clock } = this.#context;
     const { name, actor } = push;
     await locks.shared(`repository:${name}`, () =>
       locks.exclusive(`tag:${name}:${tag}`, async () => {
@@ -141,33 +142,32 @@ export class Manifests {
           pushedAtMs: link.modifiedAtMs,
           stamp: link.stamp,
         });
-        await pushLog.tagMoved({
+        await activity.recordTagEvent({
           repository: name,
           tag,
-          before,
+          ...(before !== undefined && { before }),
           after: digest,
           atMs: clock.nowMs(),
-          actor,
+          by: actor,
         });
       }),
     );
   }
 
   async #removeTag(name: RepositoryName, tag: Tag, actor: Actor): Promise<void> {
-    const { links, metadata, locks, lookup, pushLog, clock } = this.#context;
+    const { links, metadata, locks, lookup, activity, clock } = this.#context;
     await locks.shared(`repository:${name}`, () =>
       locks.exclusive(`tag:${name}:${tag}`, async () => {
         const before = (await lookup.findTag(name, tag))?.digest;
         const isRemoved = await links.removeTag(name, tag);
         await metadata.removeTag(name, tag);
         if (!isRemoved) throw manifestUnknown(name, { kind: "tag", tag });
-        await pushLog.tagMoved({
+        await activity.recordTagEvent({
           repository: name,
           tag,
-          before,
-          after: undefined,
+          ...(before !== undefined && { before }),
           atMs: clock.nowMs(),
-          actor,
+          by: actor,
         });
       }),
     );

@@ -1,3 +1,4 @@
+import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { SharedLocks } from "../base/shared-lock.ts";
@@ -12,7 +13,6 @@ import { Catalog } from "./catalog.ts";
 import { Lookup } from "./lookup.ts";
 import { ManifestReader } from "./manifest-reader.ts";
 import { Manifests } from "./manifests.ts";
-import type { PushLog } from "./push-log.ts";
 import type { RegistryPolicy } from "./policy.ts";
 import { Referrers } from "./referrers.ts";
 import { Tags } from "./tags.ts";
@@ -54,7 +54,7 @@ export interface RegistryParts {
   readonly links: LinkStore;
   readonly uploads: UploadStore;
   readonly metadata: MetadataStore;
-  readonly pushLog: PushLog;
+  readonly activity: ActivityStore;
   readonly policy: RegistryPolicy;
   readonly clock: Clock;
   readonly logger: Logger;

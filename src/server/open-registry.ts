@@ -1,3 +1,5 @@
+import type { ActivityStore } from "../activity/activity-store.ts";
+import { openActivityStore } from "../activity/sql-activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
@@ -5,7 +7,6 @@ import type { DatabaseLocation } from "../database/database.ts";
 import type { MetadataStore } from "../metadata/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import type { RegistryPolicy } from "../registry/policy.ts";
-import type { PushLog } from "../registry/push-log.ts";
 import { Registry } from "../registry/registry.ts";
 import { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemStore } from "../storage/drivers/filesystem.ts";
@@ -24,7 +25,7 @@ export interface RegistryOptions {
         readonly durability: "full" | "none";
       };
   readonly metadata: DatabaseLocation;
-  readonly pushLog: PushLog;
+  readonly records: DatabaseLocation;
   readonly policy: RegistryPolicy;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,6 +39,7 @@ export interface OpenRegistry {
   readonly links: LinkStore;
   readonly uploads: UploadStore;
   readonly metadata: MetadataStore;
+  readonly activity: ActivityStore;
   close(): Promise<void>;
 }
 
@@ -48,18 +50,23 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
   const links = new LinkStore(objects, logger);
   const uploads = new UploadStore({ objects, clock, random });
   const metadata = await openMetadataStore(options.metadata);
+  const activity = await openActivityStore(options.records, { logger });
   const registry = new Registry({
     objects,
     blobs: new BlobStore(objects),
     links,
     uploads,
     metadata,
-    pushLog: options.pushLog,
+    activity,
     policy: options.policy,
     clock,
     logger,
   });
-  return { registry, objects, links, uploads, metadata, close: () => metadata.close() };
+  const close = async (): Promise<void> => {
+    await activity.close();
+    await metadata.close();
+  };
+  return { registry, objects, links, uploads, metadata, activity, close };
 }
 
 async function openObjects({ storage, clock, random }: RegistryOptions): Promise<ObjectStore> {

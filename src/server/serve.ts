@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, systemRandom } from "../base/random.ts";
@@ -105,8 +105,7 @@ async function openStorage({ config, clock, random, logger }: Parts): Promise<Op
             rootFolder: resolve(driver.rootDirectory),
             durability: driver.durability,
           },
-    metadata: metadataLocation(config),
-    pushLog: { tagMoved: async () => undefined, manifestPulled: () => undefined },
+    ...databaseLocations(config),
     policy: registryPolicy(config),
     clock,
     random,
@@ -114,14 +113,28 @@ async function openStorage({ config, clock, random, logger }: Parts): Promise<Op
   });
 }
 
-function metadataLocation({ database }: Config): DatabaseLocation {
+/** Two databases: one that can be made again from the storage, and one that people back up. */
+function databaseLocations({ database }: Config): {
+  readonly metadata: DatabaseLocation;
+  readonly records: DatabaseLocation;
+} {
   switch (database.kind) {
-    case "memory":
-      return { kind: "sqlite", path: ":memory:" };
-    case "sqlite":
-      return { kind: "sqlite", path: resolve(database.metadataPath) };
-    case "postgresql":
-      return { kind: "postgres", url: database.url, schema: "metadata" };
+    case "memory": {
+      const memory = { kind: "sqlite", path: ":memory:" } as const;
+      return { metadata: memory, records: memory };
+    }
+    case "sqlite": {
+      const path = resolve(database.metadataPath);
+      const records = join(dirname(path), "berth.sqlite");
+      return { metadata: { kind: "sqlite", path }, records: { kind: "sqlite", path: records } };
+    }
+    case "postgresql": {
+      const { url } = database;
+      return {
+        metadata: { kind: "postgres", url, schema: "metadata" },
+        records: { kind: "postgres", url, schema: "berth" },
+      };
+    }
   }
 }
 

@@ -1,0 +1,2 @@
+/** Who asks for a change; the wire may name it without knowing where it is recorded. */
+export type { Actor } from "../activity/activity-store.ts";
