@@ -121,6 +121,28 @@ function databaseSuite(name: string, locate: () => Promise<DatabaseLocation>): v
       await database.close();
     });
 
+    test("a large transaction lets other work have its turns", async () => {
+      const database = await open(await locate());
+      const notes = prepareNotes(database);
+      const done = new AbortController();
+      let turns = 0;
+      const others = (async () => {
+        for (; !done.signal.aborted; turns += 1) {
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      })();
+      await database.transaction(async (transaction) => {
+        for (let group = 0; group < 500; group += 1) {
+          const rows = ["a", "b", "c"].map((text) => ({ text: `${text}${group}`, size: 1 }));
+          await transaction.runAll(notes.add, rows);
+        }
+      });
+      done.abort();
+      await others;
+      expect(turns).toBeGreaterThan(5);
+      await database.close();
+    });
+
     test("text is compared by bytes, and U+0000 is replaced", async () => {
       const database = await open(await locate());
       const notes = prepareNotes(database);

@@ -26,7 +26,7 @@ const beginPauseMsMax = 25;
 /** About a minute of waiting for another process. */
 const beginAttemptsMax = 2_500;
 
-/** Rows written before other work of the program gets its turn. */
+/** Rows of one transaction that are written before other work of the program gets its turn. */
 const rowsPerTurn = 128;
 
 /** Opens or creates the file at `path`, in write-ahead logging, and brings its schema up. */
@@ -112,6 +112,7 @@ function messageOf(cause: unknown): string {
 class Session implements Transaction {
   readonly #connection: Connection;
   readonly #prepared = new Map<Statement<never, unknown>, NativeStatement<unknown, Value[]>>();
+  #rowsInTurn = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -133,13 +134,21 @@ class Session implements Transaction {
     statement: Statement<A, unknown>,
     rows: readonly A[],
   ): Promise<void> {
-    for (const [index, args] of rows.entries()) {
+    for (const args of rows) {
       this.run(statement, args);
-      if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+      this.#rowsInTurn += 1;
+      if (this.#rowsInTurn < rowsPerTurn) continue;
+      this.#rowsInTurn = 0;
+      await nextTurn();
     }
   }
 
-  execute(command: "begin immediate" | "commit" | "rollback"): void {
+  begin(): void {
+    this.#connection.run("begin immediate");
+    this.#rowsInTurn = 0;
+  }
+
+  end(command: "commit" | "rollback"): void {
     this.#connection.run(command);
   }
 
@@ -200,14 +209,14 @@ class SqliteDatabase<Tables> implements Database<Tables> {
   transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     return this.#alone(async () => {
       if (this.#isClosed) throw new Error("the database is closed");
-      await whenFree(() => this.#writer.execute("begin immediate"));
+      await whenFree(() => this.#writer.begin());
       try {
         const result = await work(this.#writer);
-        this.#writer.execute("commit");
+        this.#writer.end("commit");
         return result;
       } catch (cause) {
         // A full disk makes SQLite roll back by itself.
-        if (this.#writer.inTransaction) this.#writer.execute("rollback");
+        if (this.#writer.inTransaction) this.#writer.end("rollback");
         throw cause;
       }
     });
