@@ -30,5 +30,7 @@ export function nextLink(
   query: Readonly<Record<string, string>>,
   exchange: Exchange,
 ): { readonly Link: string } {
-  return { Link: `<${urlOf(path, exchange)}?${new URLSearchParams(query)}>; rel="next"` };
+  return {
+    Link: `<${urlOf(path, exchange)}?${new URLSearchParams(query).toString()}>; rel="next"`,
+  };
 }

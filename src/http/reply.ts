@@ -1,5 +1,6 @@
 import { mediaTypes } from "../oci/media-type.ts";
-import { type Problem, problems, RegistryError } from "../oci/problems.ts";
+import type { RegistryError } from "../oci/problems.ts";
+import { type Problem, problems } from "../oci/problems.ts";
 import type { Content } from "../registry/content.ts";
 import type { ByteRange } from "./range.ts";
 

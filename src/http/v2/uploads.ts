@@ -31,12 +31,12 @@ export const uploadBegin: Handler<"uploadBegin"> = async ({ name }, exchange) =>
   const digestText = query.get("digest");
   const digest = digestText === null ? undefined : requireDigest(digestText);
   const key = await begin(name, algorithm, exchange);
-  if (digest === undefined || mount !== null) return await accepted(key, exchange);
+  if (digest === undefined || mount !== null) return accepted(key, exchange);
   const length = contentLengthOf(headers);
   const isEmpty = length === undefined ? exchange.request.body === null : length === 0;
   // No body: a client that names the digest already and sends the bytes with PUT.
   if (isEmpty && digest !== digestOf("", digestAlgorithmOf(digest))) {
-    return await accepted(key, exchange);
+    return accepted(key, exchange);
   }
   try {
     await finish(key, digest, exchange);
@@ -51,7 +51,7 @@ export const uploadBegin: Handler<"uploadBegin"> = async ({ name }, exchange) =>
 /** `PATCH <upload>`: a chunk, or a stream of unknown length as docker sends it (end-5). */
 export const uploadAppend: Handler<"uploadAppend"> = async (route, exchange) => {
   const key = keyOf(route, exchange);
-  return await withUploadHeaders(key, exchange, async () => {
+  return withUploadHeaders(key, exchange, async () => {
     const session = await exchange.registry.uploads.append(key, chunkOf(exchange));
     return emptyReply(202, uploadHeaders(session, exchange));
   });
@@ -60,7 +60,7 @@ export const uploadAppend: Handler<"uploadAppend"> = async (route, exchange) => 
 /** `PUT <upload>?digest=`: the last bytes, if any are left, and the end (end-6). */
 export const uploadFinish: Handler<"uploadFinish"> = async (route, exchange) => {
   const key = keyOf(route, exchange);
-  return await withUploadHeaders(key, exchange, async () => {
+  return withUploadHeaders(key, exchange, async () => {
     const text = exchange.request.query.get("digest") ?? "";
     if (text === "") {
       await exchange.registry.uploads.status(key);
