@@ -1,33 +1,165 @@
-import { Command, CommanderError } from "commander";
-import { serveCommand } from "./serve.ts";
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { systemClock } from "../base/clock.ts";
+import { systemRandom } from "../base/random.ts";
+import { ConfigError, formatNotice } from "../config/config-error.ts";
+import { initCertificates } from "./cert.ts";
+import { checkConfig, type Outcome, showConfig } from "./config.ts";
+import { configFileName } from "./config-file.ts";
+import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
+import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
+import { runServe } from "./serve.ts";
 import { version } from "./version.ts";
 
 /**
- * The command line: one file a command. It reads arguments, the environment and files, calls
- * `server/` or one of the rooms of its own, and prints for people.
+ * The command line: one file a command, put together here. It reads arguments, the environment
+ * and files, calls `server/` or one of the rooms of its own, and prints for people.
  *
  * @returns the exit code of the process.
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
-  const program = new Command("berth")
-    .description("A container registry: one program, a drop-in for registry:2, faster.")
-    .version(`berth ${version}`, "-v, --version", "print the version")
-    .helpCommand(true)
-    .exitOverride()
-    .showHelpAfterError();
-  program.addCommand(serveCommand());
+  const exit: Exit = { code: 0 };
+  const program = createProgram(exit);
   try {
     await program.parseAsync([...withImplicitServe(args)], { from: "user" });
   } catch (error) {
+    // Commander has printed its own errors; help and version come this way too, with code 0.
     if (error instanceof CommanderError) return error.exitCode;
-    process.stderr.write(`berth: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`${describe(error)}\n`);
     return 1;
   }
-  return Number(process.exitCode ?? 0);
+  return exit.code;
+}
+
+interface Exit {
+  code: number;
+}
+
+/** All commands, for running and for the reference document. */
+export function createProgram(exit: Exit): Command {
+  const program = new Command("berth")
+    .description("A container registry: one program, a drop-in for registry:2, faster.")
+    .version(`berth ${version}`, "-v, --version", "print the version")
+    .exitOverride()
+    .showHelpAfterError();
+  program
+    .command("serve")
+    .description("serve the registry; also what a bare config.yml as the only argument does")
+    .argument("[config]", configHelp)
+    .action(runServe);
+  addConfigCommands(program, exit);
+  addMetadataCommands(program, exit);
+  addHtpasswdCommands(program, exit);
+  addCertCommand(program, exit);
+  return program;
+}
+
+const configHelp = "configuration file; without it REGISTRY_CONFIGURATION_PATH, or the defaults";
+
+function addConfigCommands(program: Command, exit: Exit): void {
+  const config = program.command("config").description("look at a configuration");
+  const print = (outcome: Outcome): void => {
+    process.stdout.write(`${outcome.lines.join("\n")}\n`);
+    exit.code = outcome.exitCode;
+  };
+  config
+    .command("check")
+    .description(
+      "say everything that is wrong with a configuration; exit code 1 if it cannot start",
+    )
+    .argument("[config]", configHelp)
+    .action((path: string | undefined) => print(checkConfig(configInput(path))));
+  config
+    .command("show")
+    .description("print every value that counts and where it came from, secrets hidden")
+    .argument("[config]", configHelp)
+    .action((path: string | undefined) => print(showConfig(configInput(path))));
+}
+
+function configInput(path: string | undefined): Parameters<typeof checkConfig>[0] {
+  const environment = process.env;
+  const fileName = configFileName(path);
+  if (fileName === undefined) return { environment };
+  return { environment, fileName, text: readFileSync(fileName, "utf8") };
+}
+
+function addMetadataCommands(program: Command, exit: Exit): void {
+  const metadata = program.command("metadata").description("the metadata derived from the storage");
+  metadata
+    .command("rebuild")
+    .description("make the metadata again from the storage; a server may be running")
+    .argument("[config]", configHelp)
+    .action(async (path: string | undefined) => {
+      exit.code = await runMetadataRebuild(path);
+    });
+  metadata
+    .command("verify")
+    .description("compare the metadata with the storage; exit code 1 when they differ")
+    .argument("[config]", configHelp)
+    .action(async (path: string | undefined) => {
+      exit.code = await runMetadataVerify(path);
+    });
+}
+
+function addHtpasswdCommands(program: Command, exit: Exit): void {
+  const htpasswd = program.command("htpasswd").description("users of a htpasswd file");
+  htpasswd
+    .command("add")
+    .description("add a user or change the password, which is asked for or read from a pipe")
+    .argument("<file>")
+    .argument("<user>")
+    .option("--cost <number>", "bcrypt cost", wholeNumber)
+    .action(async (path: string, user: string, options: { cost?: number }) => {
+      exit.code = await addUser({ path, user, random: systemRandom, ...options }, process);
+    });
+  htpasswd
+    .command("rm")
+    .description("remove a user")
+    .argument("<file>")
+    .argument("<user>")
+    .action(async (path: string, user: string) => {
+      exit.code = await removeUser({ path, user, random: systemRandom }, process);
+    });
+  htpasswd
+    .command("verify")
+    .description("say whether a password is right; exit code 1 when it is not")
+    .argument("<file>")
+    .argument("<user>")
+    .action(async (path: string, user: string) => {
+      exit.code = await verifyUser({ path, user }, process);
+    });
+}
+
+function addCertCommand(program: Command, exit: Exit): void {
+  const cert = program.command("cert").description("certificates for closed networks");
+  cert
+    .command("init")
+    .description("make a CA and a certificate for these hosts, and say where clients want the CA")
+    .argument("<host...>", "names and addresses, each with :PORT if it is not --port")
+    .option("--folder <path>", "where the files go", "certs")
+    .option("--port <number>", "port of the registry", wholeNumber, 5000)
+    .option("--force", "replace the certificate that is there", false)
+    .action(async (hosts: string[], options: { folder: string; port: number; force: boolean }) => {
+      const parts = { clock: systemClock, random: systemRandom };
+      exit.code = await initCertificates({ hosts, ...options, ...parts }, process);
+    });
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It is not a whole number.");
+  return Number(text);
 }
 
 /** The official image takes a bare `config.yml` as its command, and so do people's scripts. */
 function withImplicitServe(args: readonly string[]): readonly string[] {
   const [first] = args;
-  return first !== undefined && /\.ya?ml$/.test(first) ? ["serve", ...args] : args;
+  if (first === undefined) return ["help"];
+  return /\.ya?ml$/.test(first) ? ["serve", ...args] : args;
+}
+
+function describe(error: unknown): string {
+  if (error instanceof ConfigError) {
+    return error.problems.map((problem) => `error: ${formatNotice(problem)}`).join("\n");
+  }
+  return `berth: ${error instanceof Error ? error.message : String(error)}`;
 }

@@ -1,14 +1,19 @@
 import { readFileSync } from "node:fs";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 
-/** The configuration at `path`, or where REGISTRY_CONFIGURATION_PATH says, or the built-in one. */
+/** The file to read: `path`, or where REGISTRY_CONFIGURATION_PATH says; undefined for neither. */
+export function configFileName(path: string | undefined): string | undefined {
+  return path ?? process.env["REGISTRY_CONFIGURATION_PATH"];
+}
+
+/** The configuration in that file, or the built-in one, with the environment laid over it. */
 export function loadConfigFile(path: string | undefined): {
   readonly loaded: LoadedConfig;
   /** Undefined when there is no file and the built-in defaults count. */
   readonly fileName: string | undefined;
 } {
   const environment = process.env;
-  const fileName = path ?? environment["REGISTRY_CONFIGURATION_PATH"];
+  const fileName = configFileName(path);
   if (fileName === undefined) return { loaded: loadConfig({ environment }), fileName };
   let text: string;
   try {

@@ -1,23 +1,17 @@
-import { Command } from "commander";
 import pc from "picocolors";
+import { type RunningServer, serve } from "../server/serve.ts";
 import { loadConfigFile } from "./config-file.ts";
-import { serve } from "../server/serve.ts";
 
-/** `berth serve [config.yml]` */
-export function serveCommand(): Command {
-  return new Command("serve")
-    .description("serve the registry (the default for a bare config.yml)")
-    .argument("[config]", "configuration file; without it, REGISTRY_CONFIGURATION_PATH or defaults")
-    .action(async (path: string | undefined) => {
-      const { loaded, fileName } = loadConfigFile(path);
-      const server = await serve(loaded);
-      if (fileName === undefined) printFirstSteps(server.origin);
-      await untilStopped(server);
-    });
+/** `berth serve [config.yml]`: serves until it is told to stop. */
+export async function runServe(path: string | undefined): Promise<void> {
+  const { loaded, fileName } = loadConfigFile(path);
+  const server = await serve(loaded);
+  if (fileName === undefined) printFirstSteps(server);
+  await untilStopped(server);
 }
 
 /** Drains at the first SIGTERM or SIGINT, ends at once at the second. */
-async function untilStopped(server: Awaited<ReturnType<typeof serve>>): Promise<void> {
+async function untilStopped(server: RunningServer): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let isStopping = false;
   const stop = (): void => {
@@ -33,13 +27,17 @@ async function untilStopped(server: Awaited<ReturnType<typeof serve>>): Promise<
   await promise;
 }
 
-/** What somebody types next who has just started a registry for the first time. */
-function printFirstSteps(origin: string): void {
+/** What somebody sees and types next who has just started a registry for the first time. */
+function printFirstSteps({ origin, dataFolder }: RunningServer): void {
   const host = origin.replace(/^https?:\/\//, "");
   process.stdout.write(
     [
       "",
-      pc.bold("Try it:"),
+      `Berth listens on ${pc.bold(origin)}`,
+      `The data is in   ${pc.bold(dataFolder)}`,
+      `Authentication is ${pc.bold("off")}: whoever reaches this port may push and delete.`,
+      "",
+      "Try it:",
       `  docker tag alpine ${host}/alpine`,
       `  docker push ${host}/alpine`,
       `  curl ${origin}/v2/_catalog`,

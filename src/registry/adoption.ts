@@ -20,6 +20,11 @@ const progressIntervalMs = 5_000;
 /** A look that a push has overtaken is repeated so often before pushes have to wait. */
 const attemptsBesidePushes = 3;
 
+interface Comparison {
+  /** Equal names and stamps count as equal content. */
+  readonly trustsStamps: boolean;
+}
+
 /** What adoption has done so far, for the log and the metrics. */
 export interface AdoptionProgress {
   readonly isComplete: boolean;
@@ -46,6 +51,7 @@ export class Adoption {
   readonly #running = new Map<RepositoryName, Promise<void>>();
   #isComplete = false;
   #checked = 0;
+  #failed = 0;
   #changed = 0;
 
   constructor(parts: AdoptionParts) {
@@ -63,37 +69,50 @@ export class Adoption {
 
   /** Adopts the whole registry in the background; ends early, without harm, on `signal`. */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#adoptAll(signal, (name) => this.#adoptOrReport(name));
+    } catch (error) {
+      // Unadopted repositories go on being served from the layout: slower, never wrong.
+      this.#parts.logger.error("comparing the metadata with the storage failed", { error });
+    }
+  }
+
+  /** Reads everything again, whatever the stamps say. A server may be running beside it. */
+  async rebuild(signal: AbortSignal): Promise<void> {
+    await this.#adoptAll(signal, (name) => this.#adopt(name, { trustsStamps: false }));
+  }
+
+  async #adoptAll(
+    signal: AbortSignal,
+    adopt: (name: RepositoryName) => Promise<void>,
+  ): Promise<void> {
     const { links, logger, clock } = this.#parts;
     const startedMs = clock.monotonicMs();
     let reportedMs = startedMs;
     const seen = new Set<RepositoryName>();
-    try {
-      for await (const name of links.listRepositories()) {
-        if (signal.aborted) return;
-        seen.add(name);
-        await this.#adoptOrReport(name);
-        if (clock.monotonicMs() - reportedMs < progressIntervalMs) continue;
-        reportedMs = clock.monotonicMs();
-        logger.info("comparing the metadata with the storage", { repositories: this.#checked });
-      }
-      await this.#forgetVanished(seen);
-      this.#isComplete = true;
-      const durationMs = Math.round(clock.monotonicMs() - startedMs);
-      logger.info("the metadata agrees with the storage", {
-        repositories: seen.size,
-        changed: this.#changed,
-        durationMs,
-      });
-    } catch (error) {
-      // Unadopted repositories go on being served from the layout: slower, never wrong.
-      logger.error("comparing the metadata with the storage failed", { error });
+    for await (const name of links.listRepositories()) {
+      if (signal.aborted) return;
+      seen.add(name);
+      await adopt(name);
+      if (clock.monotonicMs() - reportedMs < progressIntervalMs) continue;
+      reportedMs = clock.monotonicMs();
+      logger.info("comparing the metadata with the storage", { repositories: this.#checked });
+    }
+    await this.#forgetVanished(seen);
+    this.#isComplete = this.#failed === 0;
+    const durationMs = Math.round(clock.monotonicMs() - startedMs);
+    const counts = { repositories: seen.size, changed: this.#changed, failed: this.#failed };
+    if (this.#isComplete) {
+      logger.info("the metadata agrees with the storage", { ...counts, durationMs });
+    } else {
+      logger.error("some repositories stay served from the storage alone", counts);
     }
   }
 
   /** Makes one repository current; joins the work when it is under way. */
   async adopt(name: RepositoryName): Promise<void> {
     if (this.isCurrent(name)) return;
-    const running = this.#running.get(name) ?? this.#adopt(name);
+    const running = this.#running.get(name) ?? this.#adopt(name, { trustsStamps: true });
     this.#running.set(name, running);
     try {
       await running;
@@ -128,6 +147,7 @@ export class Adoption {
     try {
       await this.adopt(name);
     } catch (error) {
+      this.#failed += 1;
       this.#parts.logger.error("a repository could not be compared with the storage", {
         repository: name,
         error,
@@ -135,15 +155,15 @@ export class Adoption {
     }
   }
 
-  async #adopt(name: RepositoryName): Promise<void> {
+  async #adopt(name: RepositoryName, how: Comparison): Promise<void> {
     const { locks } = this.#parts;
     let isDone = false;
     for (let attempt = 0; attempt < attemptsBesidePushes && !isDone; attempt += 1) {
-      isDone = await this.#compareOnce(name);
+      isDone = await this.#compareOnce(name, how);
     }
     // A repository that is pushed to all the time: its pushes wait for once.
     if (!isDone) {
-      isDone = await locks.exclusive(`repository:${name}`, () => this.#compareOnce(name));
+      isDone = await locks.exclusive(`repository:${name}`, () => this.#compareOnce(name, how));
     }
     if (!isDone) throw new Error(`another process keeps changing ${name}`);
     this.#current.add(name);
@@ -154,10 +174,10 @@ export class Adoption {
    * False when something was recorded while the layout was read: what was read may be outdated.
    * A push writes its link before it records it, so whatever this look misses is recorded after.
    */
-  async #compareOnce(name: RepositoryName): Promise<boolean> {
+  async #compareOnce(name: RepositoryName, how: Comparison): Promise<boolean> {
     const { metadata } = this.#parts;
     const before = await metadata.snapshotOf(name);
-    if (await this.#isSame(name, before)) return true;
+    if (how.trustsStamps && (await this.#isSame(name, before))) return true;
     const isReplaced = await metadata.replaceRepository(
       name,
       await this.read(name),

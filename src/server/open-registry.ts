@@ -1,8 +1,10 @@
 import type { ActivityStore } from "../activity/activity-store.ts";
 import { openActivityStore } from "../activity/sql-activity-store.ts";
+import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
+import type { Config } from "../config/config.ts";
 import type { DatabaseLocation } from "../database/database.ts";
 import type { MetadataStore } from "../metadata/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
@@ -15,6 +17,7 @@ import { nodeFileSystem } from "../storage/drivers/node-file-system.ts";
 import { LinkStore } from "../storage/link-store.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { UploadStore } from "../storage/upload-store.ts";
+import { registryPolicy } from "./settings.ts";
 
 export interface RegistryOptions {
   readonly storage:
@@ -67,6 +70,52 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     await metadata.close();
   };
   return { registry, objects, links, uploads, metadata, activity, close };
+}
+
+/** The registry that the configuration describes. */
+export async function openConfiguredRegistry(
+  config: Config,
+  parts: Pick<RegistryOptions, "clock" | "random" | "logger">,
+): Promise<OpenRegistry> {
+  const { driver } = config.storage;
+  return openRegistry({
+    ...parts,
+    ...databaseLocations(config),
+    storage:
+      driver.kind === "inmemory"
+        ? { kind: "memory" }
+        : {
+            kind: "filesystem",
+            rootFolder: resolve(driver.rootDirectory),
+            durability: driver.durability,
+          },
+    policy: registryPolicy(config),
+  });
+}
+
+/** Two databases: one that can be made again from the storage, and one that people back up. */
+function databaseLocations({ database }: Config): {
+  readonly metadata: DatabaseLocation;
+  readonly records: DatabaseLocation;
+} {
+  switch (database.kind) {
+    case "memory": {
+      const memory = { kind: "sqlite", path: ":memory:" } as const;
+      return { metadata: memory, records: memory };
+    }
+    case "sqlite": {
+      const path = resolve(database.metadataPath);
+      const records = join(dirname(path), "berth.sqlite");
+      return { metadata: { kind: "sqlite", path }, records: { kind: "sqlite", path: records } };
+    }
+    case "postgresql": {
+      const { url } = database;
+      return {
+        metadata: { kind: "postgres", url, schema: "metadata" },
+        records: { kind: "postgres", url, schema: "berth" },
+      };
+    }
+  }
 }
 
 async function openObjects({ storage, clock, random }: RegistryOptions): Promise<ObjectStore> {

@@ -1,10 +1,9 @@
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import type { DatabaseLocation } from "../database/database.ts";
 import { purgeStaleUploads } from "../gc/stale-uploads.ts";
 import { proxyTrust } from "../http/forwarded.ts";
 import { Wire } from "../http/wire.ts";
@@ -16,9 +15,9 @@ import { startDebugServer } from "./debug-server.ts";
 import { Health } from "./health.ts";
 import { type Listener, listen } from "./listeners.ts";
 import { authenticatorFor } from "./open-authenticator.ts";
-import { type OpenRegistry, openRegistry } from "./open-registry.ts";
+import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { requestObserver } from "./request-observer.ts";
-import { registryPolicy, wireSettings } from "./settings.ts";
+import { wireSettings } from "./settings.ts";
 
 /**
  * The composition root: the only place that knows every room. It makes the parts in the order in
@@ -27,6 +26,8 @@ import { registryPolicy, wireSettings } from "./settings.ts";
 export interface RunningServer {
   /** Where clients find it. */
   readonly origin: string;
+  /** Where the data is; for people. */
+  readonly dataFolder: string;
   /** Lets open requests finish, `drainTimeoutMs` at most, then closes everything. */
   stop(): Promise<void>;
   /** Ends at once what is still running. */
@@ -88,7 +89,8 @@ export async function serve(loaded: LoadedConfig): Promise<RunningServer> {
     parts.lines.flush();
     errors.flush();
   };
-  return { origin: listener.origin, stop: () => close(false), kill: () => close(true) };
+  const dataFolder = dataFolderOf(config);
+  return { origin: listener.origin, dataFolder, stop: () => close(false), kill: () => close(true) };
 }
 
 async function openStorage({ config, clock, random, logger }: Parts): Promise<OpenRegistry> {
@@ -96,46 +98,7 @@ async function openStorage({ config, clock, random, logger }: Parts): Promise<Op
   if (driver.kind === "filesystem" && driver.durability === "none") {
     logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
   }
-  return openRegistry({
-    storage:
-      driver.kind === "inmemory"
-        ? { kind: "memory" }
-        : {
-            kind: "filesystem",
-            rootFolder: resolve(driver.rootDirectory),
-            durability: driver.durability,
-          },
-    ...databaseLocations(config),
-    policy: registryPolicy(config),
-    clock,
-    random,
-    logger,
-  });
-}
-
-/** Two databases: one that can be made again from the storage, and one that people back up. */
-function databaseLocations({ database }: Config): {
-  readonly metadata: DatabaseLocation;
-  readonly records: DatabaseLocation;
-} {
-  switch (database.kind) {
-    case "memory": {
-      const memory = { kind: "sqlite", path: ":memory:" } as const;
-      return { metadata: memory, records: memory };
-    }
-    case "sqlite": {
-      const path = resolve(database.metadataPath);
-      const records = join(dirname(path), "berth.sqlite");
-      return { metadata: { kind: "sqlite", path }, records: { kind: "sqlite", path: records } };
-    }
-    case "postgresql": {
-      const { url } = database;
-      return {
-        metadata: { kind: "postgres", url, schema: "metadata" },
-        records: { kind: "postgres", url, schema: "berth" },
-      };
-    }
-  }
+  return openConfiguredRegistry(config, { clock, random, logger });
 }
 
 async function createWire(parts: Parts, { registry }: OpenRegistry): Promise<Wire> {
@@ -184,12 +147,14 @@ function startBackgroundWorks(parts: Parts, opened: OpenRegistry): void {
 }
 
 function sayWhatIsOpen({ config, logger }: Parts, { origin }: Listener): void {
-  const { driver } = config.storage;
-  const data = driver.kind === "filesystem" ? resolve(driver.rootDirectory) : "in memory";
-  logger.info("listening", { origin, data, auth: config.auth.kind });
+  logger.info("listening", { origin, data: dataFolderOf(config), auth: config.auth.kind });
   if (config.auth.kind === "none") {
     logger.warn("authentication is off: whoever reaches this port may push and delete");
   }
+}
+
+function dataFolderOf({ storage: { driver } }: Config): string {
+  return driver.kind === "filesystem" ? resolve(driver.rootDirectory) : "memory";
 }
 
 async function stopListener(listener: Listener, drainTimeoutMs: number): Promise<void> {

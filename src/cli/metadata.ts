@@ -1,0 +1,19 @@
+import { countMetadataDifferences, rebuildMetadata } from "../server/metadata-commands.ts";
+import { loadConfigFile } from "./config-file.ts";
+
+/** `berth metadata rebuild [config.yml]` */
+export async function runMetadataRebuild(path: string | undefined): Promise<number> {
+  const ends = new AbortController();
+  process.once("SIGINT", () => ends.abort());
+  process.once("SIGTERM", () => ends.abort());
+  await rebuildMetadata(loadConfigFile(path).loaded.config, ends.signal);
+  return ends.signal.aborted ? 1 : 0;
+}
+
+/** `berth metadata verify [config.yml]`: 1 when there is a difference. */
+export async function runMetadataVerify(path: string | undefined): Promise<number> {
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  const count = await countMetadataDifferences(loadConfigFile(path).loaded.config, print);
+  print(count === 0 ? "the metadata agrees with the storage" : `${count} differences`);
+  return count === 0 ? 0 : 1;
+}

@@ -1,0 +1,46 @@
+import type { Config } from "../config/config.ts";
+import { systemClock } from "../base/clock.ts";
+import { systemRandom } from "../base/random.ts";
+import { verifyMetadata } from "../registry/verification.ts";
+import { commandLogger } from "./command-logger.ts";
+import { openConfiguredRegistry } from "./open-registry.ts";
+
+/** `berth metadata rebuild`: makes the metadata again from the layout; the server may run. */
+export async function rebuildMetadata(config: Config, signal: AbortSignal): Promise<void> {
+  const logger = commandLogger("info");
+  const opened = await openConfiguredRegistry(config, {
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
+  try {
+    await opened.registry.adoption.rebuild(signal);
+  } finally {
+    await opened.close();
+    logger.flush();
+  }
+}
+
+/** `berth metadata verify`: prints each difference and returns how many there are. */
+export async function countMetadataDifferences(
+  config: Config,
+  print: (line: string) => void,
+): Promise<number> {
+  const logger = commandLogger("warn");
+  const opened = await openConfiguredRegistry(config, {
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
+  let count = 0;
+  try {
+    for await (const found of verifyMetadata(opened, opened.registry.adoption)) {
+      count += 1;
+      print(`${found.repository}: ${found.difference}`);
+    }
+  } finally {
+    await opened.close();
+    logger.flush();
+  }
+  return count;
+}
