@@ -7,7 +7,7 @@
  *   bench/tags                             10,000 tags on 100 manifests
  *
  * which makes 2,000 repositories and 12,000 images beside bench/tags. It is made once and kept;
- * a contestant gets a copy of hard links, so that none sees what another wrote.
+ * who writes beside the layout gets a copy of hard links.
  */
 import { createHash, randomFillSync } from "node:crypto";
 import {
@@ -79,9 +79,10 @@ export async function openDataset(settings: Settings): Promise<Dataset> {
 
 /** A copy of the tree in which files are hard links and directories are its own. */
 export async function copyTree(dataset: Dataset, target: string): Promise<void> {
-  await rm(target, { recursive: true, force: true });
-  mkdirSync(dirname(target), { recursive: true });
-  await run(["cp", "-al", dataset.treeDirectory, target]);
+  const unfinished = `${target}.new`;
+  await rm(unfinished, { recursive: true, force: true });
+  await run(["cp", "-al", dataset.treeDirectory, unfinished]);
+  await rename(unfinished, target);
 }
 
 /** The path of a blob's bytes below a `rootdirectory`. */

@@ -5,6 +5,8 @@
  *
  *   bun bench/head-client.ts PORT CONNECTIONS SECONDS PATHS-FILE HEADERS-FILE
  */
+import { connect } from "bun";
+
 const [port, connections, seconds, pathsFile = "", headersFile = ""] = process.argv.slice(2);
 const headers = lines(await Bun.file(headersFile).text()).map((line) => `${line}\r\n`);
 const requests = lines(await Bun.file(pathsFile).text()).map((path) =>
@@ -22,7 +24,7 @@ let isOver = false;
 const sockets = await Promise.all(
   Array.from({ length: Number(connections) }, async () => {
     let pending = "";
-    return Bun.connect({
+    return connect({
       hostname: "127.0.0.1",
       port: Number(port),
       socket: {
@@ -68,5 +70,3 @@ function send(socket: { write: (bytes: Buffer) => number }): void {
 function lines(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
-
-export {};

@@ -35,14 +35,22 @@ export async function describeMachine(settings: Settings): Promise<Machine> {
 
 /** The programs without which nothing can be measured, as Debian names their packages. */
 export function missingTools(): readonly string[] {
-  const packages = { wrk: "wrk", curl: "curl", taskset: "util-linux", dd: "coreutils" };
+  const packages = {
+    wrk: "wrk",
+    curl: "curl",
+    taskset: "util-linux",
+    findmnt: "util-linux",
+    dd: "coreutils",
+  };
   return Object.entries(packages).flatMap(([program, name]) =>
     findProgram(program) === undefined ? [name] : [],
   );
 }
 
 async function filesystemOf(directory: string): Promise<string> {
-  return (await run(["stat", "-f", "-c", "%T", directory])).trim();
+  // Mounts may be stacked; the last one is what a file gets.
+  const types = (await run(["findmnt", "-n", "-o", "FSTYPE", "-T", directory])).trim();
+  return types.split("\n").at(-1) ?? types;
 }
 
 function firstLine(text: string | undefined): string {

@@ -21,7 +21,7 @@ import { readSettings } from "./settings.ts";
 import { targets } from "./targets.ts";
 import { pushCeiling } from "./transfer.ts";
 import type { Context, Measurement, Work } from "./work.ts";
-import { getLargeBlob } from "./works/get-large-blob.ts";
+import { getLargeBlob, getLargeBlobDiscarded } from "./works/get-large-blob.ts";
 import { apiVersion, catalogPage, tagsPage, tagsWhole } from "./works/listings.ts";
 import { manifestByTag, manifestWithPassword } from "./works/manifest.ts";
 import { memory } from "./works/memory.ts";
@@ -36,6 +36,7 @@ const works: readonly Work[] = [
   getSmallBlob(),
   apiVersion(),
   getLargeBlob(),
+  getLargeBlobDiscarded(),
   tagsPage(),
   tagsWhole(),
   catalogPage(),
@@ -79,7 +80,7 @@ try {
   if (settings.isSaving) await save(report, text);
 } finally {
   await pool.stop();
-  await pool.removeCopies();
+  await pool.removeRuns();
   await rm(settings.memoryDirectory, { recursive: true, force: true });
 }
 

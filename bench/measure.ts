@@ -13,6 +13,9 @@ export interface Cost {
    * since adding up high-water marks would count shared pages twice.
    */
   readonly peakMemoryBytes: number;
+  /** What all processors of the machine were busy for meanwhile, whoever kept them busy. */
+  readonly machineTicks: number;
+  readonly elapsedMs: number;
 }
 
 const samplePeriodMs = 100;
@@ -31,9 +34,13 @@ export async function measureCost<T>(
           peakShareBytes = Math.max(peakShareBytes, shareBytes(processTree(rootPid)));
         }, samplePeriodMs)
       : undefined;
+  const machineBefore = machineTicks();
+  const startedAtMs = performance.now();
   const ticksBefore = new Map(before.map((pid) => [pid, ticksOf(pid)]));
   try {
     const result = await work();
+    const elapsedMs = performance.now() - startedAtMs;
+    const busyTicks = machineTicks() - machineBefore;
     const after = processTree(rootPid);
     let serverTicks = 0;
     for (const pid of after) serverTicks += ticksOf(pid) - (ticksBefore.get(pid) ?? 0);
@@ -42,7 +49,8 @@ export async function measureCost<T>(
     const peakMemoryBytes = isSingle
       ? statusBytes(only, "VmHWM")
       : Math.max(peakShareBytes, shareBytes(after));
-    return { result, cost: { serverTicks, peakMemoryBytes } };
+    const cost = { serverTicks, peakMemoryBytes, machineTicks: busyTicks, elapsedMs };
+    return { result, cost };
   } finally {
     clearInterval(timer);
   }
@@ -64,6 +72,16 @@ export async function waitUntilIdle(rootPid: number, timeoutMs: number): Promise
 
 export function treeTicks(rootPid: number): number {
   return processTree(rootPid).reduce((sum, pid) => sum + ticksOf(pid), 0);
+}
+
+/** Busy time of all processors since boot, see /proc/stat in proc(5). */
+function machineTicks(): number {
+  const [first = ""] = (readProc("/proc/stat") ?? "").split("\n");
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = first
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return user + nice + system + irq + softirq + steal;
 }
 
 /** `rootPid` and all its descendants that are alive. */

@@ -68,8 +68,9 @@ export function renderReport(run: Run, targets: readonly Target[]): string {
     "## What it cost",
     "",
     "Server CPU (ms per 1,000 requests, or ticks of 10 ms for one large transfer) · peak memory " +
-      "(MB) · load generator's CPU over server's CPU · spread of the values (lowest to highest, " +
-      "% of the median).",
+      "(MB) · load generator's CPU over server's CPU · the machine's CPU that went elsewhere (the " +
+      "kernel's own threads, and other programs: noise) · spread of the values (half the distance " +
+      "from lowest to highest, % of the median).",
     "",
     `| work | ${names.join(" | ")} |`,
     `|---|${names.map(() => "---:|").join("")}`,
@@ -111,6 +112,7 @@ function costRow(result: Result, names: readonly string[]): string {
       time,
       peak === undefined ? "" : `${number(peak / 1e6)} MB`,
       client === undefined ? "" : `${number(client / Math.max(ticks, 1))}×`,
+      elsewhere(measurements),
       spread(measurements),
     ]
       .filter((part) => part !== "")
@@ -149,6 +151,16 @@ function medianOf(result: Result, name: string, figure: Figure): number | undefi
     .map((measurement) => measurement[figure])
     .filter((value) => value !== undefined);
   return values.length === 0 ? undefined : median(values);
+}
+
+/** The median share of the machine's busy time that neither the server nor the client used. */
+function elsewhere(measurements: readonly Measurement[]): string {
+  const shares = measurements.flatMap(({ machineTicks, serverTicks = 0, clientTicks = 0 }) =>
+    machineTicks === undefined || machineTicks === 0
+      ? []
+      : [Math.max(0, machineTicks - serverTicks - clientTicks) / machineTicks],
+  );
+  return shares.length === 0 ? "" : `${Math.round(median(shares) * 100)} % elsewhere`;
 }
 
 function spread(measurements: readonly Measurement[]): string {

@@ -1,9 +1,9 @@
 /**
  * The servers that share the large data set. They are started once for all works that ask for
- * the same authentication, each on its own copy, and stay up side by side: an idle server costs
+ * the same authentication, and stay up side by side: an idle server costs
  * nothing, and every measurement finds them warm.
  */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset } from "./dataset.ts";
@@ -19,7 +19,7 @@ export class ServerPool {
   readonly #settings: Settings;
   readonly #dataset: Dataset;
   readonly #peers: ReadonlyMap<string, Peer>;
-  readonly #copied = new Set<string>();
+  readonly #fresh = new Set<string>();
   #profile: Profile | undefined;
   readonly #servers = new Map<string, Server>();
 
@@ -42,13 +42,13 @@ export class ServerPool {
     const htpasswdFile = join(runDirectory, "htpasswd");
     if (profile === "htpasswd") await writeHtpasswd(htpasswdFile);
     const server = await peer.start({
-      dataDirectory: await this.copyFor(name),
+      dataDirectory: await this.treeFor(name),
       runDirectory,
       ...(profile === "htpasswd" ? { htpasswdFile } : {}),
     });
     this.#servers.set(name, server);
     await waitForAnswer(server);
-    await peer.settle?.(server, this.#dataset);
+    await peer.settle?.(server);
     return server;
   }
 
@@ -58,14 +58,19 @@ export class ServerPool {
     this.#profile = undefined;
   }
 
-  /** The contestant's own copy of the data set; it lasts for the run. */
-  async copyFor(name: string): Promise<string> {
-    const target = join(this.#settings.workDirectory, "copies", name);
-    // nginx has no use for the layout; its files are linked below its own paths.
-    if (name === "nginx") return target;
-    if (!this.#copied.has(name)) await copyTree(this.#dataset, target);
-    this.#copied.add(name);
-    return target;
+  /**
+   * The directory that a contestant serves. Serving changes nothing in it, so Distribution takes
+   * the data set itself; who keeps something beside the layout has a copy, which is kept for
+   * later runs (making one takes longer than most measurements) and forgotten once a run.
+   */
+  async treeFor(name: string): Promise<string> {
+    const forget = this.#peers.get(name)?.forget;
+    if (forget === undefined) return this.#dataset.treeDirectory;
+    const copy = `${this.#dataset.treeDirectory}-${name}`;
+    if (!existsSync(copy)) await copyTree(this.#dataset, copy);
+    if (!this.#fresh.has(name)) await forget(copy);
+    this.#fresh.add(name);
+    return copy;
   }
 
   runDirectory(name: string): string {
@@ -74,8 +79,7 @@ export class ServerPool {
     return directory;
   }
 
-  async removeCopies(): Promise<void> {
-    await rm(join(this.#settings.workDirectory, "copies"), { recursive: true, force: true });
+  async removeRuns(): Promise<void> {
     await rm(join(this.#settings.workDirectory, "run"), { recursive: true, force: true });
   }
 }

@@ -3,6 +3,7 @@
  * requests around it. It is bound to the same cores as the other load generators.
  */
 
+import { join } from "node:path";
 import type { Server } from "./peers/peer.ts";
 import { findProgram } from "./process.ts";
 import { clientCores } from "./settings.ts";
@@ -10,6 +11,8 @@ import { clientCores } from "./settings.ts";
 export interface Transferred {
   readonly sizeBytes: number;
   readonly clientTicks: number;
+  /** From the client's first step to its last byte; its own start is not counted. */
+  readonly seconds: number;
 }
 
 const chunked = ["-H", "Transfer-Encoding: chunked", "-H", "Expect:"];
@@ -23,16 +26,29 @@ export async function download(server: Server, paths: readonly string[]): Promis
     "--parallel-max",
     String(Math.max(paths.length, 1)),
     "-w",
-    "%{http_code} %{size_download}\n",
+    "%{http_code} %{size_download} %{time_total}\n",
     ...urls,
   ]);
   let sizeBytes = 0;
+  let seconds = 0;
   for (const line of output.trim().split("\n")) {
-    const [status, size] = line.split(" ");
+    const [status, size, time] = line.split(" ");
     if (status !== "200") throw new Error(`${server.name} answers a download with ${status}`);
     sizeBytes += Number(size);
+    seconds = Math.max(seconds, Number(time));
   }
-  return { sizeBytes, clientTicks };
+  return { sizeBytes, clientTicks, seconds };
+}
+
+/** Downloads one path with a client that never looks at the bytes. */
+export async function discard(server: Server, path: string): Promise<Transferred> {
+  const client = join(import.meta.dir, "discard-client.ts");
+  const port = new URL(server.origin).port;
+  const { output, clientTicks } = await runClient([process.execPath, client, port, path]);
+  const counted: { sizeBytes: number; seconds: number } = JSON.parse(
+    output.replace(/^RESULT /, ""),
+  );
+  return { ...counted, clientTicks };
 }
 
 /** Pushes a file as docker does: POST, one streamed PATCH without a length, PUT. */
@@ -105,23 +121,23 @@ function locationOf(server: Server, location: string | null): string {
   return new URL(location, server.origin).href;
 }
 
-async function curl(
-  args: readonly string[],
-): Promise<{ readonly output: string; readonly clientTicks: number }> {
-  const program = findProgram("curl") ?? "curl";
-  const command = [
-    "taskset",
-    "-c",
-    clientCores().join(","),
-    program,
-    "-sS",
-    "--no-buffer",
-    ...args,
-  ];
-  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+async function curl(args: readonly string[]): Promise<ClientRun> {
+  return runClient([findProgram("curl") ?? "curl", "-sS", "--no-buffer", ...args]);
+}
+
+interface ClientRun {
+  readonly output: string;
+  readonly clientTicks: number;
+}
+
+async function runClient(command: readonly string[]): Promise<ClientRun> {
+  const child = Bun.spawn(["taskset", "-c", clientCores().join(","), ...command], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [output, complaint] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   const code = await child.exited;
-  if (code !== 0) throw new Error(`curl ended with ${code}: ${complaint.trim()}`);
-  const clientTicks = Number(child.resourceUsage()?.cpuTime.total ?? 0) / 10_000;
-  return { output, clientTicks };
+  if (code !== 0) throw new Error(`${command[0]} ended with ${code}: ${complaint.trim()}`);
+  return { output, clientTicks: Number(child.resourceUsage()?.cpuTime.total ?? 0) / 10_000 };
 }

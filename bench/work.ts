@@ -37,6 +37,9 @@ export interface Measurement {
   readonly peakMemoryBytes?: number;
   /** Processor time of the load generator, in ticks of 10 ms. */
   readonly clientTicks?: number;
+  /** Of everything on the machine: what is neither the server's nor the client's is noise. */
+  readonly machineTicks?: number;
+  readonly elapsedMs?: number;
   readonly facts: Readonly<Record<string, number | string>>;
 }
 

@@ -1,7 +1,7 @@
 /** Berth itself, from its sources or as the compiled executable. */
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Dataset } from "../dataset.ts";
 import { tagsRepository } from "../dataset.ts";
 import { waitUntilIdle } from "../measure.ts";
 import { run } from "../process.ts";
@@ -35,6 +35,9 @@ export function berth(settings: Settings): Peer {
       });
     },
     settle: waitUntilAdopted,
+    // Everything that Berth keeps in a directory beside Distribution's layout is below this name.
+    forget: async (dataDirectory) =>
+      rm(join(dataDirectory, "berth"), { recursive: true, force: true }),
   };
 }
 
@@ -42,7 +45,7 @@ export function berth(settings: Settings): Peer {
  * A directory that Berth sees for the first time is served at once and indexed beside that. Its
  * answers are whole from the start, so being done shows in the processor falling quiet.
  */
-async function waitUntilAdopted(server: Server, dataset: Dataset): Promise<void> {
+async function waitUntilAdopted(server: Server): Promise<void> {
   await waitUntilIdle(server.pid, settleTimeoutMs);
   const repositories = await readPages(server, "/v2/_catalog?n=1000", "repositories");
   if (repositories.length !== repositoryCount) {
@@ -50,8 +53,6 @@ async function waitUntilAdopted(server: Server, dataset: Dataset): Promise<void>
   }
   const tags = await readPages(server, `/v2/${tagsRepository}/tags/list?n=1000`, "tags");
   if (tags.length !== tagCount) throw new Error(`${tags.length} of ${tagCount} tags are listed`);
-  const [first] = dataset.manifests;
-  if (first === undefined) throw new Error("the data set has no manifest");
 }
 
 /** Follows `Link` from page to page and returns everything under `key`. */

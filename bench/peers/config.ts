@@ -1,6 +1,7 @@
 /**
  * The one configuration file that Berth and both versions of Distribution are started with. It
- * is the official image's, without the log lines of every request, which would measure a log.
+ * is the official image's, without the log line of every request, which would measure a log, and
+ * without the clean-up of old uploads, which begins at a random moment and walks everything.
  */
 import { join } from "node:path";
 import type { StartOptions } from "./peer.ts";
@@ -27,6 +28,9 @@ storage:
     blobdescriptor: inmemory
   delete:
     enabled: true
+  maintenance:
+    uploadpurging:
+      enabled: false
 http:
   addr: 127.0.0.1:${port}
 ${auth}`,

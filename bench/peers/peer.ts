@@ -1,6 +1,5 @@
 /** A contestant that serves, and what all of them need to be started and stopped. */
 import { createServer } from "node:net";
-import type { Dataset } from "../dataset.ts";
 import { manifestMediaType } from "../dataset.ts";
 
 export interface Peer {
@@ -10,7 +9,12 @@ export interface Peer {
   /** Starts it without waiting for an answer. */
   readonly start: (options: StartOptions) => Promise<Server>;
   /** Waits until it serves the whole data set and nothing is left to be done before measuring. */
-  readonly settle?: (server: Server, dataset: Dataset) => Promise<void>;
+  readonly settle?: (server: Server) => Promise<void>;
+  /**
+   * Set for one that keeps something of its own beside the layout: it works on a copy of the
+   * tree, and this makes the copy again what a program sees for the first time.
+   */
+  readonly forget?: (dataDirectory: string) => Promise<void>;
 }
 
 export interface StartOptions {

@@ -1,24 +1,46 @@
-/** One blob of 1 GiB out, over one connection. */
+/**
+ * One blob of 1 GiB out, over one connection: to curl, which copies every byte as real clients
+ * do, and is what limits a server that uses sendfile; and to a client that has the kernel throw
+ * the bytes away, so that the servers themselves are compared.
+ */
 import { blobsRepository } from "../dataset.ts";
 import { measureCost } from "../measure.ts";
-import { download, verifyBlob } from "../transfer.ts";
+import type { Server } from "../peers/peer.ts";
+import type { Transferred } from "../transfer.ts";
+import { discard, download, verifyBlob } from "../transfer.ts";
 import type { Context, Session, Work } from "../work.ts";
 import { servers } from "../work.ts";
 
 export function getLargeBlob(): Work {
   return {
+    ...common,
     id: "get-large-blob",
     title: "GET 1 GiB blob",
-    unit: "GB/s",
-    isHigherBetter: true,
-    rounds: 5,
-    contestants: servers,
-    checked: "size of every download; digest of one whole download a contestant",
-    open,
+    open: async (context) => open(context, async (server, path) => download(server, [path])),
   };
 }
 
-async function open({ dataset, pool }: Context): Promise<Session> {
+export function getLargeBlobDiscarded(): Work {
+  return {
+    ...common,
+    id: "get-large-blob-discard",
+    title: "the same, thrown away by the client's kernel",
+    open: async (context) => open(context, discard),
+  };
+}
+
+const common = {
+  unit: "GB/s",
+  isHigherBetter: true,
+  rounds: 5,
+  contestants: servers,
+  checked: "size of every download; digest of one whole download a contestant",
+} as const;
+
+async function open(
+  { dataset, pool }: Context,
+  get: (server: Server, path: string) => Promise<Transferred>,
+): Promise<Session> {
   const blob = { repository: blobsRepository, ...dataset.largeBlob };
   const verified = new Set<string>();
   const path = `/v2/${blob.repository}/blobs/${blob.digest}`;
@@ -27,11 +49,7 @@ async function open({ dataset, pool }: Context): Promise<Session> {
       const server = await pool.use(name, "anonymous");
       if (!verified.has(name)) await verifyBlob(server, blob);
       verified.add(name);
-      const startedAtMs = performance.now();
-      const { result, cost } = await measureCost(server.pid, async () => {
-        const transferred = await download(server, [path]);
-        return { ...transferred, seconds: (performance.now() - startedAtMs) / 1_000 };
-      });
+      const { result, cost } = await measureCost(server.pid, async () => get(server, path));
       if (result.sizeBytes !== blob.sizeBytes) {
         throw new Error(`${name} gave ${result.sizeBytes} of ${blob.sizeBytes} bytes`);
       }
