@@ -10,7 +10,7 @@
 import { existsSync } from "node:fs";
 
 const tiers: Readonly<Record<string, readonly string[]>> = {
-  unit: ["./src", "./test/architecture", "./test/wire", "./test/compat", "./test/crash"],
+  unit: ["./src", "./bench", "./test/architecture", "./test/wire", "./test/compat", "./test/crash"],
   system: ["./test/conformance", "./test/clients", "./test/system", "./test/browser"],
 };
 
