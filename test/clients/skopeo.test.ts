@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { tlsOptions } from "../support/client-options.ts";
 import {
   blobStatus,
   describeModes,
@@ -13,6 +13,7 @@ import {
 } from "../support/endpoints.ts";
 import {
   debianImage,
+  expectSameBlobs,
   type ImageFixture,
   imageTools,
   largeImage,
@@ -41,10 +42,10 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
       test("a stranger may neither push nor pull", async () => {
         const image = await smallImage();
         const target = `docker://${endpoint().host}/team/stranger:v1`;
-        const pushed = await tryRun(["skopeo", "copy", ...to(endpoint()), image.source, target]);
+        const pushed = await tryRun(["skopeo", "copy", ...tlsOptions(endpoint(), "dest-"), image.source, target]);
         expect(pushed.exitCode).not.toBe(0);
         expect(pushed.output).toMatch(/unauthorized|authentication required/);
-        const pulled = await tryRun(["skopeo", "inspect", ...plain(endpoint()), target]);
+        const pulled = await tryRun(["skopeo", "inspect", ...tlsOptions(endpoint()), target]);
         expect(pulled.exitCode).not.toBe(0);
         expect(pulled.output).toMatch(/unauthorized|authentication required/);
       });
@@ -60,7 +61,7 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
 
     async function push(image: ImageFixture, name: string, ...options: string[]): Promise<void> {
       const target = `docker://${endpoint().host}/${name}`;
-      const flags = [...auth(endpoint(), authFile), ...to(endpoint()), ...options];
+      const flags = [...auth(endpoint(), authFile), ...tlsOptions(endpoint(), "dest-"), ...options];
       await run(["skopeo", "copy", ...flags, image.source, target]);
     }
 
@@ -68,7 +69,7 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
     async function pull(name: string, ...options: string[]): Promise<string> {
       const layout = join(temporaryFolder("pulled"), "oci");
       const source = `docker://${endpoint().host}/${name}`;
-      const flags = [...auth(endpoint(), authFile), ...from(endpoint()), ...options];
+      const flags = [...auth(endpoint(), authFile), ...tlsOptions(endpoint(), "src-"), ...options];
       await run(["skopeo", "copy", ...flags, source, `oci:${layout}:v1`]);
       return layout;
     }
@@ -95,7 +96,7 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
     test("inspect and list-tags tell what was pushed", async () => {
       await push(await smallImage(), "team/tags:v1");
       await push(await secondImage(), "team/tags:v2");
-      const flags = [...auth(endpoint(), authFile), ...plain(endpoint())];
+      const flags = [...auth(endpoint(), authFile), ...tlsOptions(endpoint())];
       const repository = `docker://${endpoint().host}/team/tags`;
       const listed = await run(["skopeo", "list-tags", ...flags, repository]);
       expect(JSON.parse(listed)).toMatchObject({ Tags: ["v1", "v2"] });
@@ -133,7 +134,7 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
     test("delete removes the manifest and its tags", async () => {
       const image = await smallImage();
       await push(image, "team/gone:v1");
-      const flags = [...auth(endpoint(), authFile), ...plain(endpoint())];
+      const flags = [...auth(endpoint(), authFile), ...tlsOptions(endpoint())];
       const name = `docker://${endpoint().host}/team/gone:v1`;
       await run(["skopeo", "delete", ...flags, name]);
       expect(await storedManifest(endpoint(), "team/gone", "v1")).toBeUndefined();
@@ -146,39 +147,11 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
 });
 
 async function login(endpoint: Endpoint, authFile: string, secret: string) {
-  const command = ["skopeo", "login", "--authfile", authFile, ...plain(endpoint)];
+  const command = ["skopeo", "login", "--authfile", authFile, ...tlsOptions(endpoint)];
   const credentials = ["--username", user, "--password-stdin"];
   return tryRun([...command, ...credentials, endpoint.host], { stdin: secret });
 }
 
 function auth(endpoint: Endpoint, authFile: string): string[] {
   return endpoint.needsLogin ? ["--authfile", authFile] : [];
-}
-
-function plain(endpoint: Endpoint): string[] {
-  return endpoint.authority === undefined
-    ? ["--tls-verify=false"]
-    : ["--cert-dir", endpoint.authority.certsFolder];
-}
-
-function to(endpoint: Endpoint): string[] {
-  return endpoint.authority === undefined
-    ? ["--dest-tls-verify=false"]
-    : ["--dest-cert-dir", endpoint.authority.certsFolder];
-}
-
-function from(endpoint: Endpoint): string[] {
-  return endpoint.authority === undefined
-    ? ["--src-tls-verify=false"]
-    : ["--src-cert-dir", endpoint.authority.certsFolder];
-}
-
-/** Both layouts hold the manifest and every layer, byte for byte. */
-function expectSameBlobs(pulled: string, image: ImageFixture): void {
-  for (const digest of [image.digest, ...image.layerDigests]) {
-    const path = join("blobs", digest.replace(":", "/"));
-    expect(readFileSync(join(pulled, path)).equals(readFileSync(join(image.layout, path)))).toBe(
-      true,
-    );
-  }
 }

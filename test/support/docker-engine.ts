@@ -1,10 +1,11 @@
 /**
  * A Docker engine of its own for a test: any of the engines in tools.ts, with the graph store or
- * with containerd's, in a mount namespace of its own, so that nothing stays mounted after it and
- * so that it has its own /etc/hosts and /etc/docker.
+ * with containerd's, in a mount namespace of its own: nothing stays mounted after it, and
+ * it has its own /etc/hosts and /etc/docker.
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { startConnectProxy } from "./connect-proxy.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { registryHostName } from "./private-authority.ts";
 import { type CommandOptions, type CommandResult, run, startDaemon, tryRun } from "./processes.ts";
@@ -26,7 +27,6 @@ export interface DockerEngine {
 
 /** The name under which an engine reaches the endpoint: TLS by name, the others by address. */
 export function dockerHost(endpoint: Endpoint): string {
-  // The engine takes every address of the loopback interface for insecure: a name is verified.
   return endpoint.authority === undefined
     ? endpoint.host
     : `${registryHostName}:${endpoint.server.port}`;
@@ -41,13 +41,11 @@ export async function startEngine(
   const dockerd = tools.path(kind.dockerd);
   const docker = tools.path(kind.docker);
   const etcDocker = join(work, "etc-docker");
-  const hosts = join(work, "hosts");
   const clientConfig = join(work, "client");
   const socket = `unix://${work}/socket`;
   for (const folder of ["data", "exec"]) mkdirSync(join(work, folder));
   mkdirSync(join(clientConfig, "cli-plugins"), { recursive: true });
   mkdirSync(etcDocker);
-  writeFileSync(hosts, `127.0.0.1 localhost ${registryHostName}\n`);
   if (endpoint.authority !== undefined) {
     const certs = join(etcDocker, "certs.d", dockerHost(endpoint));
     mkdirSync(certs, { recursive: true });
@@ -61,17 +59,20 @@ export async function startEngine(
   writeFileSync(start, namespaceScript);
   chmodSync(start, 0o755);
 
+  const proxy =
+    endpoint.authority === undefined ? undefined : await startConnectProxy(endpoint.server.port);
   const folders = [dirname(dockerd), dirname(docker), process.env["PATH"] ?? ""];
   const env = {
     PATH: folders.join(":"),
     DOCKER_HOST: socket,
     DOCKER_CONFIG: clientConfig,
     DOCKER_BUILDKIT: "1",
+    ...(proxy === undefined ? {} : { HTTPS_PROXY: proxy.url, https_proxy: proxy.url }),
   };
   const daemon = await startDaemon({
     name: "dockerd",
     command: [
-      ...["unshare", "--mount", "--propagation", "private", start, hosts, etcDocker, dockerd],
+      ...["unshare", "--mount", "--propagation", "private", start, etcDocker, dockerd],
       ...["--config-file", join(work, "daemon.json"), "--data-root", join(work, "data")],
       ...["--exec-root", join(work, "exec"), "--pidfile", join(work, "pid"), "--host", socket],
     ],
@@ -80,14 +81,14 @@ export async function startEngine(
       existsSync(join(work, "socket")) &&
       (await tryRun([docker, "version"], { env })).exitCode === 0,
   });
-  // The client reads /etc/hosts and /etc/docker/certs.d too: `docker manifest` asks by itself.
+  // The client reads /etc/docker/certs.d too: `docker manifest` asks by itself.
   const client = ["nsenter", "--mount", "--target", String(daemon.pid), docker];
   return {
     docker: async (args, options) => {
       try {
         return await run([...client, ...args], { ...options, env: { ...env, ...options?.env } });
       } catch (cause) {
-        const log = daemon.log().trim().split("\n").slice(-15).join("\n");
+        const log = daemon.log().trim().split("\n").slice(-4).join("\n");
         const said = cause instanceof Error ? cause.message : String(cause);
         throw new Error(`${said}\nThe engine's log ends with\n${log}`, { cause });
       }
@@ -96,6 +97,7 @@ export async function startEngine(
       tryRun([...client, ...args], { ...options, env: { ...env, ...options?.env } }),
     stop: async () => {
       await daemon.stop();
+      proxy?.stop();
       removeFolder(work);
     },
   };
@@ -103,10 +105,9 @@ export async function startEngine(
 
 const namespaceScript = `#!/bin/sh
 set -e
-mount --bind "$1" /etc/hosts
 mkdir -p /etc/docker
-mount --bind "$2" /etc/docker
-shift 2
+mount --bind "$1" /etc/docker
+shift
 exec "$@"
 `;
 

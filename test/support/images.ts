@@ -2,6 +2,7 @@
  * The images that the clients push, built on this machine from Debian's packages, once per run,
  * as OCI layouts. Nothing comes from another registry.
  */
+import { expect } from "bun:test";
 import { randomBytes } from "node:crypto";
 import {
   chmodSync,
@@ -14,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { containersStorage } from "./client-options.ts";
 import { debianMirror } from "./debian.ts";
 import { sha256 } from "./endpoints.ts";
 import { run } from "./processes.ts";
@@ -129,16 +131,6 @@ async function busyboxRoot(): Promise<string> {
   });
 }
 
-/** Storage of its own for buildah, so that it and the machine's do not meet. */
-export function containersStorage(folder: string): Readonly<Record<string, string>> {
-  const file = join(folder, "storage.conf");
-  const paths = `graphroot="${folder}/graph"\nrunroot="${folder}/run"\n`;
-  writeFileSync(file, `[storage]\ndriver="vfs"\n${paths}`);
-  const registries = join(folder, "registries.conf");
-  writeFileSync(registries, "unqualified-search-registries = []\n");
-  return { CONTAINERS_STORAGE_CONF: file, CONTAINERS_REGISTRIES_CONF: registries };
-}
-
 async function buildMultiPlatformImage(): Promise<ImageFixture> {
   const work = temporaryFolder("multi-platform");
   const env = containersStorage(work);
@@ -179,6 +171,15 @@ function describeLayout(layout: string, greeting: string): ImageFixture {
     layerDigests: (manifest.layers ?? []).map((layer) => layer.digest),
     greeting,
   };
+}
+
+/** The pulled layout holds the manifest and every layer of the image, byte for byte. */
+export function expectSameBlobs(pulledLayout: string, image: ImageFixture): void {
+  for (const digest of [image.digest, ...image.layerDigests]) {
+    const path = join("blobs", digest.replace(":", "/"));
+    const pulled = readFileSync(join(pulledLayout, path));
+    expect(pulled.equals(readFileSync(join(image.layout, path)))).toBe(true);
+  }
 }
 
 /** The root of a minimal Debian, made once and kept with the tools. */

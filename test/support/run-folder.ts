@@ -6,7 +6,8 @@
  * pipe: when this process ends, in whatever way, the pipe closes, and the shell ends what was
  * started and left, and removes the folder.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -28,7 +29,7 @@ const key = Symbol.for("berth.test.run");
 function currentRun(): Run {
   const known: unknown = Reflect.get(globalThis, key);
   if (known !== undefined) return known as Run;
-  const folder = mkdtempSync(join(tmpdir(), "berth-system-"));
+  const folder = newFolder(join(tmpdir(), "berth-system"));
   mkdirSync(join(folder, "groups"));
   // A session of its own: an interrupt from the terminal must not reach the janitor.
   const janitor = Bun.spawn(["setsid", "sh", "-c", janitorScript, "janitor", folder], {
@@ -44,7 +45,14 @@ function currentRun(): Run {
 
 /** A new empty folder. It goes when the run ends, or earlier by `removeFolder`. */
 export function temporaryFolder(name: string): string {
-  return mkdtempSync(join(currentRun().folder, `${name}-`));
+  return newFolder(join(currentRun().folder, name));
+}
+
+/** In lower case throughout: podman takes part of a path for the name of an image. */
+function newFolder(prefix: string): string {
+  const path = `${prefix}-${randomBytes(4).toString("hex")}`;
+  mkdirSync(path);
+  return path;
 }
 
 export function removeFolder(path: string): void {

@@ -62,11 +62,6 @@ const catalogue = {
     program: "usr/bin/cosign",
     versionArgs: ["version", "--json"],
   },
-  "ctr-1.7": {
-    source: { from: "trixie", packages: engine26 },
-    program: "usr/bin/ctr",
-    versionArgs: ["--version"],
-  },
   "docker-26": {
     source: { from: "trixie", packages: engine26 },
     program: "usr/bin/docker",
@@ -86,6 +81,11 @@ const catalogue = {
     source: { from: "sid", packages: ["crane"] },
     program: "usr/bin/crane",
     versionArgs: ["--help"],
+  },
+  "containerd-2": {
+    source: { from: "sid", packages: engine28 },
+    program: "usr/bin/containerd",
+    versionArgs: ["--version"],
   },
   "ctr-2": {
     source: { from: "sid", packages: engine28 },
