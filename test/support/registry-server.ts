@@ -22,6 +22,8 @@ export interface RegistryOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The root directory; without it a new one, which goes when the server is stopped. */
   readonly dataFolder?: string;
+  /** Where the base of the API is, with `http.prefix`. */
+  readonly readyPath?: string;
   /** The certificate that signs the server's, in PEM, where the server speaks TLS. */
   readonly authority?: string;
 }
@@ -62,7 +64,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
         ? [process.execPath, join(projectFolder, "src", "main.ts"), "serve", file]
         : ["/usr/bin/docker-registry", "serve", file],
     env: { OTEL_TRACES_EXPORTER: "none", ...options.env },
-    isReady: async () => answers(`${origin}/v2/`, options.authority),
+    isReady: async () => answers(`${origin}${options.readyPath ?? "/v2/"}`, options.authority),
   });
   return {
     kind,
