@@ -61,8 +61,10 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
 
     async function push(image: ImageFixture, name: string, ...options: string[]): Promise<void> {
       const target = `docker://${endpoint().host}/${name}`;
-      const flags = [...auth(endpoint(), authFile), ...tlsOptions(endpoint(), "dest-"), ...options];
-      await run(["skopeo", "copy", ...flags, image.source, target]);
+      // Otherwise skopeo may send a layer that it knows in another compression.
+      const exact = options.includes("--format") ? [] : ["--preserve-digests"];
+      const flags = [...tlsOptions(endpoint(), "dest-"), ...exact, ...options];
+      await run(["skopeo", "copy", ...auth(endpoint(), authFile), ...flags, image.source, target]);
     }
 
     /** Pulls into a new OCI layout and returns its folder. */

@@ -215,7 +215,7 @@ export async function dockerEngineSuite(kind: EngineKind): Promise<void> {
       /** Puts an image into the registry by another client. */
       async function seed(image: ImageFixture, name: string, ...options: string[]): Promise<void> {
         const login = endpoint().needsLogin ? ["--dest-creds", `${user}:${password}`] : [];
-        const flags = [...login, "--dest-tls-verify=false", ...options];
+        const flags = [...login, "--preserve-digests", "--dest-tls-verify=false", ...options];
         const target = `docker://${endpoint().host}/${name}`;
         await run(["skopeo", "copy", ...flags, image.source, target]);
       }

@@ -244,7 +244,7 @@ function plainEndpoint(registry: RegistryServer, port: number): Endpoint {
 
 async function push(endpoint: Endpoint, image: ImageFixture, name: string): Promise<void> {
   const credentials = endpoint.needsLogin ? ["--dest-creds", `${user}:${password}`] : [];
-  const flags = ["--all", ...tlsOptions(endpoint, "dest-"), ...credentials];
+  const flags = ["--all", "--preserve-digests", ...tlsOptions(endpoint, "dest-"), ...credentials];
   await run(["skopeo", "copy", ...flags, image.source, `docker://${endpoint.host}/${name}`]);
 }
 
