@@ -3,6 +3,8 @@ export type Labels = Readonly<Record<string, string>>;
 
 export interface Counter {
   add(amount: number, labels?: Labels): void;
+  /** The one series of these labels: for what is counted at every request. */
+  bind(labels: Labels): { add(amount: number): void };
 }
 
 export interface Gauge {
@@ -11,6 +13,8 @@ export interface Gauge {
 
 export interface Histogram {
   observe(value: number, labels?: Labels): void;
+  /** The one series of these labels: for what is measured at every request. */
+  bind(labels: Labels): { observe(value: number): void };
 }
 
 export interface MetricOptions {
@@ -33,7 +37,10 @@ export interface Metrics {
 }
 
 export const noMetrics: Metrics = {
-  counter: () => ({ add: () => undefined }),
+  counter: () => ({ add: () => undefined, bind: () => ({ add: () => undefined }) }),
   gauge: () => ({ set: () => undefined }),
-  histogram: () => ({ observe: () => undefined }),
+  histogram: () => ({
+    observe: () => undefined,
+    bind: () => ({ observe: () => undefined }),
+  }),
 };

@@ -1,24 +1,29 @@
-/** Names that a browser needs to see for a registry UI on another origin to work. */
-const allowOriginHeader = "access-control-allow-origin";
+import type { HeaderFields } from "./reply.ts";
+
+const allowOrigin = "access-control-allow-origin";
+
+/** The configured extra headers (`http.headers`), told apart by whether they are always the same. */
+export interface ExtraHeaders {
+  readonly fixed: HeaderFields;
+  /** Allowed origins, when there are several: which one is answered depends on who asks. */
+  readonly origins: ReadonlySet<string>;
+}
+
+export function readExtraHeaders(headers: ReadonlyMap<string, readonly string[]>): ExtraHeaders {
+  const fixed: Record<string, string> = {};
+  let origins: readonly string[] = [];
+  for (const [name, values] of headers) {
+    if (name.toLowerCase() === allowOrigin && values.length > 1) origins = values;
+    else fixed[name] = values.join(", ");
+  }
+  if (origins.length > 0) fixed["Vary"] = "Origin";
+  return { fixed, origins: new Set(origins) };
+}
 
 /**
- * The configured extra headers (`http.headers`) as they go out with one answer.
- *
- * Several allowed origins are a list in Distribution's configuration, but a browser takes only
- * one: the one that asks, when it is in the list.
+ * The header that lets the page that asks read the answer. Several allowed origins are a list in
+ * Distribution's configuration, but a browser takes only one.
  */
-export function extraHeadersFor(
-  extra: ReadonlyMap<string, readonly string[]>,
-  origin: string | null,
-): Readonly<Record<string, string>> {
-  const headers: Record<string, string> = {};
-  for (const [name, values] of extra) {
-    if (name.toLowerCase() !== allowOriginHeader || values.length < 2) {
-      headers[name] = values.join(", ");
-    } else {
-      if (origin !== null && values.includes(origin)) headers[name] = origin;
-      headers["Vary"] = "Origin";
-    }
-  }
-  return headers;
+export function allowedOrigin({ origins }: ExtraHeaders, origin: string | null): HeaderFields {
+  return origin !== null && origins.has(origin) ? { "Access-Control-Allow-Origin": origin } : {};
 }

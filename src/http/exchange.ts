@@ -45,14 +45,15 @@ export type Handler<Kind extends RouteKind> = (
 export function urlOf(path: string, { request, settings }: Exchange): string {
   const local = `${settings.prefix}${path}`;
   if (settings.areUrlsRelative) return local;
-  return `${settings.externalOrigin ?? request.origin}${local}`;
+  return `${settings.externalOrigin ?? request.client.origin}${local}`;
 }
 
 export function actorOf({ request, identity }: Exchange): Actor {
   const client = request.headers.get("user-agent");
+  const address = request.client.address();
   return {
     ...(identity.name !== "" && { name: identity.name }),
     ...(client !== null && { client }),
-    ...(request.address !== "" && { address: request.address }),
+    ...(address !== "" && { address }),
   };
 }

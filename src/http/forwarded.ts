@@ -1,8 +1,17 @@
 import { BlockList, isIP } from "node:net";
 
-/** A peer's address, as the socket says; empty on a Unix socket. */
-export interface ClientAddress {
-  readonly address: string;
+/** Where a request comes from, as the socket says. */
+export interface Peer {
+  /** Its address, empty on a Unix socket. Asked only when needed: the runtime looks it up. */
+  readonly address: () => string;
+  readonly isTls: boolean;
+}
+
+/** The client on its side of the proxies. */
+export interface Client {
+  readonly address: () => string;
+  /** `scheme://host` as it sees this registry. */
+  readonly origin: string;
 }
 
 /**
@@ -33,40 +42,32 @@ export function proxyTrust(cidrs: readonly string[] | undefined): ProxyTrust {
   };
 }
 
-/**
- * The origin (`scheme://host`) and address that the client has on its side of the proxies.
- * Anything malformed in the headers is passed over.
- */
-export function originOf(
+/** The client behind a request. Anything malformed in the headers is passed over. */
+export function clientOf(
   headers: Headers,
-  peer: ClientAddress & { readonly isTls: boolean; readonly host: string },
+  direct: { readonly peer: Peer; readonly host: string },
   trust: ProxyTrust,
-): { readonly origin: string; readonly address: string } {
+): Client {
+  const { peer, host } = direct;
   const scheme = peer.isTls ? "https" : "http";
-  const direct = { origin: `${scheme}://${peer.host}`, address: peer.address };
   const forwarded = headers.get("forwarded");
-  const forwardedProto = headers.get("x-forwarded-proto");
+  const proto = headers.get("x-forwarded-proto");
   const forwardedHost = headers.get("x-forwarded-host");
   const forwardedFor = headers.get("x-forwarded-for");
-  if (
-    forwarded === null &&
-    forwardedProto === null &&
-    forwardedHost === null &&
-    forwardedFor === null
-  ) {
-    return direct;
+  const isForwarded = (forwarded ?? proto ?? forwardedHost ?? forwardedFor) !== null;
+  if (!isForwarded || !trust.isTrusted(peer.address())) {
+    return { origin: `${scheme}://${host}`, address: peer.address };
   }
-  if (!trust.isTrusted(peer.address)) return direct;
   const standard = parseForwarded(forwarded);
-  const proto = firstOf(forwardedProto) ?? standard.proto;
-  const host = firstOf(forwardedHost) ?? standard.host;
-  const clientAddress = firstOf(forwardedFor) ?? standard.for;
-  const chosenScheme = proto === "http" || proto === "https" ? proto : scheme;
-  const chosenHost = host !== undefined && hostPattern.test(host) ? host : peer.host;
+  const saidProto = firstOf(proto) ?? standard.proto;
+  const saidHost = firstOf(forwardedHost) ?? standard.host;
+  const saidAddress = firstOf(forwardedFor) ?? standard.for;
+  const isProto = saidProto === "http" || saidProto === "https";
+  const isHost = saidHost !== undefined && hostPattern.test(saidHost);
+  const isAddress = saidAddress !== undefined && isIP(saidAddress) !== 0;
   return {
-    origin: `${chosenScheme}://${chosenHost}`,
-    address:
-      clientAddress !== undefined && isIP(clientAddress) !== 0 ? clientAddress : peer.address,
+    origin: `${isProto ? saidProto : scheme}://${isHost ? saidHost : host}`,
+    address: isAddress ? () => saidAddress : peer.address,
   };
 }
 

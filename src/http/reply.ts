@@ -4,10 +4,24 @@ import { type Problem, problems } from "../oci/problems.ts";
 import type { Content } from "../registry/content.ts";
 import type { ByteRange } from "./range.ts";
 
+export type HeaderFields = Readonly<Record<string, string>>;
+
+/**
+ * Headers of many answers to come, such as those of one manifest: they are made ready for the
+ * socket once. Building ten headers costs as much as finding the manifest does.
+ */
+export class SharedHeaders {
+  readonly fields: HeaderFields;
+
+  constructor(fields: HeaderFields) {
+    this.fields = fields;
+  }
+}
+
 /** What a handler answers. One writer turns it into bytes on a socket. */
 export interface Reply {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: HeaderFields | SharedHeaders;
   readonly body?: ReplyBody;
 }
 

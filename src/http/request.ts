@@ -1,3 +1,4 @@
+import type { Client } from "./forwarded.ts";
 import { RegistryError } from "../oci/problems.ts";
 
 /** A request as the wire reads it, once: nothing after this looks at the raw target again. */
@@ -8,11 +9,8 @@ export interface WireRequest {
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly body: ReadableStream<Uint8Array> | null;
-  /** Address of the peer; of the client behind it when the peer is a trusted proxy. */
-  readonly address: string;
-  /** `scheme://host` as the client sees this registry. */
-  readonly origin: string;
-  readonly id: string;
+  /** The client, behind the proxies that are trusted. */
+  readonly client: Client;
 }
 
 const noQuery = new URLSearchParams();

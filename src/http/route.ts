@@ -76,6 +76,8 @@ const fixedPaths: Readonly<Record<string, Methods>> = {
   "/v1/search": { GET: () => ({ kind: "v1Search" }) },
 };
 
+const uploadPattern = /^(.+)\/blobs\/uploads(?:\/([^/]*))?$/;
+
 /** The word before the last path element says what a path of a repository is. */
 const resources: Readonly<Record<string, (name: RepositoryName, last: string) => Methods>> = {
   manifests: manifestMethods,
@@ -96,7 +98,7 @@ function methodsAt(path: string): Methods {
     nameOf(rest, "/_oci/ext/discover");
     return { GET: () => ({ kind: "discover" }) };
   }
-  const upload = /^(.+)\/blobs\/uploads(?:\/([^/]*))?$/.exec(rest);
+  const upload = rest.includes("/blobs/uploads") ? uploadPattern.exec(rest) : null;
   if (upload !== null) return uploadMethods(parseName(upload[1] ?? ""), upload[2] ?? "");
   const slash = rest.lastIndexOf("/");
   const wordStart = rest.lastIndexOf("/", slash - 1);

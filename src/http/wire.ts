@@ -6,14 +6,15 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Registry } from "../registry/registry.ts";
 import { accessesOf, type Effect } from "./access.ts";
-import { extraHeadersFor } from "./cors.ts";
+import { allowedOrigin, type ExtraHeaders, readExtraHeaders } from "./cors.ts";
 import type { Exchange, WireSettings } from "./exchange.ts";
-import { type ClientAddress, originOf, type ProxyTrust } from "./forwarded.ts";
+import { type Client, clientOf, type Peer, type ProxyTrust } from "./forwarded.ts";
 import { handle } from "./handlers.ts";
-import { emptyReply, errorReply, type Reply } from "./reply.ts";
+import { emptyReply, errorReply, type HeaderFields, type Reply } from "./reply.ts";
 import { parseTarget, type WireRequest } from "./request.ts";
+import { RequestId } from "./request-id.ts";
 import { allowAt, parseRoute, type RouteKind } from "./route.ts";
-import { sizeOfBody, toResponse } from "./writer.ts";
+import { noExtra, sizeOfBody, Writer } from "./writer.ts";
 
 /**
  * The wire: HTTP in, HTTP out, and nothing else. It reads a request once, asks `auth` whether it
@@ -21,29 +22,48 @@ import { sizeOfBody, toResponse } from "./writer.ts";
  * distribution specification, and the Docker Registry HTTP API V2 where that says more; it knows
  * nothing of storage, databases and configuration files.
  *
- *     socket ─ parseTarget ─ parseRoute ─ accessesOf ─ decide ─ handle ─ toResponse ─ socket
+ *     socket ─ parseTarget ─ parseRoute ─ accessesOf ─ decide ─ handle ─ Writer ─ socket
  */
 export class Wire {
   readonly #options: WireOptions;
+  readonly #extra: ExtraHeaders;
+  readonly #writer: Writer;
 
   constructor(options: WireOptions) {
     this.#options = options;
+    this.#extra = readExtraHeaders(options.settings.extraHeaders);
+    this.#writer = new Writer(this.#extra.fixed);
   }
 
   /** Answers one request. Never rejects. */
   async answer(request: Request, peer: Peer): Promise<Response> {
-    const id = request.headers.get("x-request-id")?.slice(0, 64) ?? this.#options.random.uuid();
-    const startedMs = this.#options.clock.monotonicMs();
-    const seen: Seen = { kind: "unknown", user: "", path: "" };
-    const reply = await this.#reply({ request, peer, id, seen });
-    const extra = extraHeadersFor(
-      this.#options.settings.extraHeaders,
-      request.headers.get("origin"),
-    );
-    const response = toResponse(reply, { method: request.method, requestId: id, extra });
-    const bodyBytes = request.method === "HEAD" ? 0 : sizeOfBody(reply.body);
-    this.#options.onAnswer?.({ request, peer, id, startedMs, reply, bodyBytes, ...seen });
+    const { clock, random, onAnswer } = this.#options;
+    const arrival: Arrival = {
+      request,
+      peer,
+      startedMs: clock.monotonicMs(),
+      id: new RequestId(request.headers, random),
+      seen: { kind: "unknown", user: "", path: "" },
+    };
+    const reply = await this.#reply(arrival);
+    const { method } = request;
+    const response = this.#writer.write(reply, { method, extra: this.#extraOf(arrival, reply) });
+    if (onAnswer !== undefined) {
+      const bodyBytes = method === "HEAD" ? 0 : sizeOfBody(reply.body);
+      onAnswer({ ...arrival, reply, bodyBytes });
+    }
     return response;
+  }
+
+  /** What this one answer adds: its id where somebody may ask for it, and a browser's origin. */
+  #extraOf({ request, id }: Arrival, { status }: Reply): HeaderFields {
+    const isIdShown = status >= 400 || id.isFromClient;
+    const origin = this.#extra.origins.size > 0 ? request.headers.get("origin") : null;
+    if (!isIdShown && origin === null) return noExtra;
+    return {
+      ...(isIdShown && { "X-Request-Id": id.text }),
+      ...allowedOrigin(this.#extra, origin),
+    };
   }
 
   async #reply(arrival: Arrival): Promise<Reply> {
@@ -51,12 +71,12 @@ export class Wire {
       return await this.#process(arrival);
     } catch (error) {
       if (error instanceof RegistryError) return errorReply(error);
-      this.#options.logger.error("a request failed", { requestId: arrival.id, error });
-      return errorReply(new RegistryError("internal", { requestId: arrival.id }));
+      this.#options.logger.error("a request failed", { requestId: arrival.id.text, error });
+      return errorReply(new RegistryError("internal", { requestId: arrival.id.text }));
     }
   }
 
-  async #process({ request, peer, id, seen }: Arrival): Promise<Reply> {
+  async #process({ request, peer, seen }: Arrival): Promise<Reply> {
     const { settings, registry, authenticator, trust } = this.#options;
     const target = parseTarget(request.url, settings.urlBytesMax);
     const path = withoutPrefix(target.path, settings.prefix);
@@ -66,7 +86,8 @@ export class Wire {
     const route = parseRoute(request.method, path);
     seen.kind = route.kind;
     const { effect, accesses } = accessesOf(route);
-    const client = originOf(request.headers, { ...peer, host: target.host }, trust);
+    const client = clientOf(request.headers, { peer, host: target.host }, trust);
+    seen.client = client;
     const credentials = {
       authorization: request.headers.get("authorization") ?? undefined,
       origin: settings.externalOrigin ?? client.origin,
@@ -84,9 +105,7 @@ export class Wire {
       query: target.query,
       headers: request.headers,
       body: request.body,
-      address: client.address,
-      origin: client.origin,
-      id,
+      client,
     };
     const mayPull = async (name: RepositoryName): Promise<boolean> => {
       const access = { kind: "repository", name, actions: ["pull"] } as const;
@@ -109,14 +128,11 @@ export interface WireOptions {
   readonly onAnswer?: (answered: Answered) => void;
 }
 
-/** Where a request comes from, as the socket says. */
-export interface Peer extends ClientAddress {
-  readonly isTls: boolean;
-}
-
 /** What is known of a request on the way, for the log. */
 interface Seen {
   kind: RouteKind | "unknown";
+  /** Undefined when the request was refused before anybody asked. */
+  client?: Client;
   user: string;
   path: string;
 }
@@ -124,12 +140,12 @@ interface Seen {
 interface Arrival {
   readonly request: Request;
   readonly peer: Peer;
-  readonly id: string;
+  readonly startedMs: number;
+  readonly id: RequestId;
   readonly seen: Seen;
 }
 
-export interface Answered extends Readonly<Seen>, Omit<Arrival, "seen"> {
-  readonly startedMs: number;
+export interface Answered extends Arrival {
   readonly reply: Reply;
   /** Bytes of the body as they are sent when nothing breaks off. */
   readonly bodyBytes: number;

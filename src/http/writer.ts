@@ -1,34 +1,63 @@
 import type { Content } from "../registry/content.ts";
 import { type ByteRange, formatContentRange } from "./range.ts";
-import { octetStream, type Reply, type ReplyBody } from "./reply.ts";
+import {
+  type HeaderFields,
+  octetStream,
+  type Reply,
+  type ReplyBody,
+  SharedHeaders,
+} from "./reply.ts";
 
 /** What the writer has to know besides the reply. */
 export interface WriteOptions {
   readonly method: string;
-  readonly requestId: string;
-  readonly extra: Readonly<Record<string, string>>;
+  /** Headers of this one answer, such as its request id. */
+  readonly extra: HeaderFields;
 }
 
 /** Statuses whose answers have no body and no length (RFC 9110). */
 const bodiless: ReadonlySet<number> = new Set([204, 304]);
 
-/** Turns a reply into what the server sends: the only place where an answer is written. */
-export function toResponse(reply: Reply, options: WriteOptions): Response {
-  const headers: Record<string, string> = {
-    "Docker-Distribution-API-Version": "registry/2.0",
-    "X-Content-Type-Options": "nosniff",
-    "X-Request-Id": options.requestId,
-    ...options.extra,
-    ...reply.headers,
-  };
-  if (bodiless.has(reply.status)) return new Response(null, { status: reply.status, headers });
-  if (options.method === "HEAD") {
-    headers["Content-Length"] ??= String(sizeOfBody(reply.body));
-    return new Response(null, { status: reply.status, headers });
+const always: HeaderFields = {
+  "Docker-Distribution-API-Version": "registry/2.0",
+  "X-Content-Type-Options": "nosniff",
+};
+
+/** Turns replies into what the server sends: the only place where an answer is written. */
+export class Writer {
+  readonly #common: HeaderFields;
+  readonly #ready = new WeakMap<SharedHeaders, Headers>();
+
+  /** `configured` goes out with every answer (`http.headers`). */
+  constructor(configured: HeaderFields) {
+    this.#common = { ...always, ...configured };
   }
-  if (reply.body?.kind === "multipart") headers["Content-Length"] = String(sizeOfBody(reply.body));
-  return new Response(bodyOf(reply.body), { status: reply.status, headers });
+
+  write(reply: Reply, { method, extra }: WriteOptions): Response {
+    const { status, headers, body } = reply;
+    if (headers instanceof SharedHeaders && extra === noExtra && method === "GET") {
+      return new Response(bodyOf(body), { status, headers: this.#readyHeaders(headers) });
+    }
+    const own = headers instanceof SharedHeaders ? headers.fields : headers;
+    const all: Record<string, string> = { ...this.#common, ...extra, ...own };
+    if (bodiless.has(status)) return new Response(null, { status, headers: all });
+    if (method === "HEAD") {
+      all["Content-Length"] ??= String(sizeOfBody(body));
+      return new Response(null, { status, headers: all });
+    }
+    if (body?.kind === "multipart") all["Content-Length"] = String(sizeOfBody(body));
+    return new Response(bodyOf(body), { status, headers: all });
+  }
+
+  #readyHeaders(headers: SharedHeaders): Headers {
+    const ready = this.#ready.get(headers) ?? new Headers({ ...this.#common, ...headers.fields });
+    this.#ready.set(headers, ready);
+    return ready;
+  }
 }
+
+/** For the usual answer, which has nothing of its own to add. */
+export const noExtra: HeaderFields = {};
 
 type ResponseBody = ConstructorParameters<typeof Response>[0];
 

@@ -1,4 +1,4 @@
-import { ByteCache } from "../base/byte-cache.ts";
+import { ByteCache } from "../base/least-recent.ts";
 import type { ConfigFacts, ManifestRecord } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseImageConfig } from "../oci/image-config.ts";

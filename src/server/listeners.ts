@@ -1,6 +1,7 @@
 import { unlinkSync } from "node:fs";
 import type { HttpConfig } from "../config/config.ts";
-import type { Peer, Wire } from "../http/wire.ts";
+import type { Peer } from "../http/forwarded.ts";
+import type { Wire } from "../http/wire.ts";
 
 /** A blob may be as large as it likes; everything else is limited where it is read. */
 const bodyBytesMax = Number.MAX_SAFE_INTEGER;
@@ -37,9 +38,11 @@ export function listen(http: HttpConfig, wire: Wire): Listener {
 }
 
 function peerOf(request: Request, server: Bun.Server<undefined>): Peer {
-  // On a socket for both families an IPv4 peer comes mapped; people know it by its own form.
-  const address = server.requestIP(request)?.address.replace(/^::ffff:/, "") ?? "";
-  return { address, isTls: false };
+  return {
+    // On a socket for both families an IPv4 peer comes mapped; people know it by its own form.
+    address: () => server.requestIP(request)?.address.replace(/^::ffff:/, "") ?? "",
+    isTls: false,
+  };
 }
 
 /** A socket that an earlier process left behind would keep this one from listening. */

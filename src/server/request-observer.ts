@@ -5,7 +5,7 @@ import type { Answered } from "../http/wire.ts";
 import { type AccessEntry, combinedLine, jsonLine } from "../telemetry/access-log.ts";
 
 /** Distribution's names of its handlers, so that dashboards made for it go on. */
-const handlerNames: Readonly<Record<Answered["kind"], string>> = {
+const handlerNames: Readonly<Record<Answered["seen"]["kind"], string>> = {
   unknown: "none",
   root: "none",
   base: "base",
@@ -29,6 +29,17 @@ const handlerNames: Readonly<Record<Answered["kind"], string>> = {
   uploadCancel: "blob_upload_chunk",
 };
 
+/** Other words than these are a client's own: they must not make time series. */
+const methods: ReadonlySet<string> = new Set([
+  "GET",
+  "HEAD",
+  "PUT",
+  "POST",
+  "PATCH",
+  "DELETE",
+  "OPTIONS",
+]);
+
 /** What is told to the log and the metrics when a request was answered. */
 export function requestObserver(options: {
   readonly metrics: Metrics;
@@ -47,13 +58,30 @@ export function requestObserver(options: {
     labels: ["handler", "method"],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
   });
+  const known = new Map<string, { readonly note: (seconds: number) => void }>();
+  // Looking a series up by its labels costs more than counting: each is looked up once.
+  const countersFor = (kind: Answered["seen"]["kind"], verb: string, status: number) => {
+    const method = methods.has(verb) ? verb.toLowerCase() : "other";
+    const key = `${kind} ${method} ${status}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const handler = handlerNames[kind];
+    const count = requests.bind({ handler, method, code: String(status) });
+    const duration = durations.bind({ handler, method });
+    const made = {
+      note: (seconds: number): void => {
+        count.add(1);
+        duration.observe(seconds);
+      },
+    };
+    known.set(key, made);
+    return made;
+  };
   const format = options.accessLog.format === "json" ? jsonLine : combinedLine;
   return (answered) => {
-    const handler = handlerNames[answered.kind];
-    const method = answered.request.method.toLowerCase();
+    const { seen, request, reply } = answered;
     const durationMs = options.clock.monotonicMs() - answered.startedMs;
-    requests.add(1, { handler, method, code: String(answered.reply.status) });
-    durations.observe(durationMs / 1000, { handler, method });
+    countersFor(seen.kind, request.method, reply.status).note(durationMs / 1000);
     if (options.accessLog.isEnabled) {
       options.writeLine(format(accessEntry(answered, options.clock.nowMs(), durationMs)));
     }
@@ -61,19 +89,19 @@ export function requestObserver(options: {
 }
 
 function accessEntry(answered: Answered, atMs: number, durationMs: number): AccessEntry {
-  const { request, reply } = answered;
+  const { request, reply, seen } = answered;
   const { headers } = request;
   return {
     atMs,
-    address: answered.peer.address,
-    user: answered.user,
+    address: (seen.client ?? answered.peer).address(),
+    user: seen.user,
     method: request.method,
-    path: answered.path,
+    path: seen.path,
     status: reply.status,
     bytes: answered.bodyBytes,
     durationMs,
     referer: headers.get("referer") ?? "",
     userAgent: headers.get("user-agent") ?? "",
-    requestId: answered.id,
+    requestId: answered.id.text,
   };
 }

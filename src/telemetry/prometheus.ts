@@ -25,7 +25,22 @@ export function createPrometheus(): PrometheusMetrics {
     },
     counter(options) {
       const counter = new prom.Counter(common(options));
-      return { add: (amount, labels = {}) => counter.inc(labels, amount) };
+      return {
+        add: (amount, labels = {}) => counter.inc(labels, amount),
+        bind(labels) {
+          // Counted here and handed over when somebody reads: the library hashes labels each time.
+          let waiting = 0;
+          asked.push(() => {
+            counter.inc(labels, waiting);
+            waiting = 0;
+          });
+          return {
+            add: (amount) => {
+              waiting += amount;
+            },
+          };
+        },
+      };
     },
     gauge(options) {
       const gauge = new prom.Gauge(common(options));
@@ -39,7 +54,13 @@ export function createPrometheus(): PrometheusMetrics {
         ...common(options),
         ...(buckets !== undefined && { buckets: [...buckets] }),
       });
-      return { observe: (value, labels = {}) => histogram.observe(labels, value) };
+      return {
+        observe: (value, labels = {}) => histogram.observe(labels, value),
+        bind(labels) {
+          const series = histogram.labels(labels);
+          return { observe: (value) => series.observe(value) };
+        },
+      };
     },
   };
 }

@@ -11,12 +11,7 @@ import {
   storedManifest,
   user,
 } from "../support/endpoints.ts";
-import {
-  expectSameBlobs,
-  imageTools,
-  largeImage,
-  multiPlatformImage,
-} from "../support/images.ts";
+import { expectSameBlobs, imageTools, largeImage, multiPlatformImage } from "../support/images.ts";
 import { run, tryRun } from "../support/processes.ts";
 import { temporaryFolder } from "../support/run-folder.ts";
 import { describeWith } from "../support/tools.ts";

@@ -1,7 +1,12 @@
 import { expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { containersStorage, knownToMachine, tlsOptions, trustedBySystem } from "../support/client-options.ts";
+import {
+  containersStorage,
+  knownToMachine,
+  tlsOptions,
+  trustedBySystem,
+} from "../support/client-options.ts";
 import {
   ask,
   describeModes,

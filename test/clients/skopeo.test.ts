@@ -42,7 +42,13 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
       test("a stranger may neither push nor pull", async () => {
         const image = await smallImage();
         const target = `docker://${endpoint().host}/team/stranger:v1`;
-        const pushed = await tryRun(["skopeo", "copy", ...tlsOptions(endpoint(), "dest-"), image.source, target]);
+        const pushed = await tryRun([
+          "skopeo",
+          "copy",
+          ...tlsOptions(endpoint(), "dest-"),
+          image.source,
+          target,
+        ]);
         expect(pushed.exitCode).not.toBe(0);
         expect(pushed.output).toMatch(/unauthorized|authentication required/);
         const pulled = await tryRun(["skopeo", "inspect", ...tlsOptions(endpoint()), target]);
@@ -53,7 +59,11 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
 
     if (mode === "tls") {
       test("a server whose authority is not known is refused", async () => {
-        const answer = await tryRun(["skopeo", "list-tags", `docker://${endpoint().host}/team/app`]);
+        const answer = await tryRun([
+          "skopeo",
+          "list-tags",
+          `docker://${endpoint().host}/team/app`,
+        ]);
         expect(answer.exitCode).not.toBe(0);
         expect(answer.output).toContain("certificate signed by unknown authority");
       });

@@ -3,12 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { type Containerd, startContainerd } from "./containerd-daemon.ts";
 import { tlsOptions } from "./client-options.ts";
-import {
-  describeModes,
-  password,
-  storedDigest,
-  user,
-} from "./endpoints.ts";
+import { describeModes, password, storedDigest, user } from "./endpoints.ts";
 import {
   type ImageFixture,
   imageTools,
@@ -60,7 +55,12 @@ export async function containerdSuite(kind: ContainerdKind): Promise<void> {
       async function push(image: ImageFixture, name: string): Promise<void> {
         const archive = join(temporaryFolder("archive"), "image.tar");
         await run(["tar", "-cf", archive, "-C", image.layout, "."]);
-        const known = ["--all-platforms", "--no-unpack", "--base-name", at(name.split(":")[0] ?? "")];
+        const known = [
+          "--all-platforms",
+          "--no-unpack",
+          "--base-name",
+          at(name.split(":")[0] ?? ""),
+        ];
         await run(ctr("images", "import", ...known, archive));
         await run(ctr("images", "push", ...remoteOptions(), at(name)));
       }

@@ -3,7 +3,14 @@
  * with containerd's, in a mount namespace of its own: nothing stays mounted after it, and
  * it has its own /etc/hosts and /etc/docker.
  */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { startConnectProxy } from "./connect-proxy.ts";
 import type { Endpoint } from "./endpoints.ts";

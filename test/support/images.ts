@@ -107,7 +107,16 @@ async function layeredImage(
     writeFileSync(file, content);
     await run(["umoci", "insert", "--image", image, file, `/${fileName}`]);
   }
-  await run(["umoci", "config", "--image", image, "--config.cmd", "cat", "--config.cmd", "/hello.txt"]);
+  await run([
+    "umoci",
+    "config",
+    "--image",
+    image,
+    "--config.cmd",
+    "cat",
+    "--config.cmd",
+    "/hello.txt",
+  ]);
   return describeLayout(layout, name);
 }
 

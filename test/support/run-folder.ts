@@ -66,7 +66,7 @@ export function removeFolder(path: string): void {
 export async function oncePerRun<T>(name: string, make: () => Promise<T>): Promise<T> {
   const shared = Symbol.for(`berth.test.once.${name}`);
   const known: unknown = Reflect.get(globalThis, shared);
-  if (known instanceof Promise) return (known as Promise<T>);
+  if (known instanceof Promise) return known as Promise<T>;
   const made = make();
   Reflect.set(globalThis, shared, made);
   return made;

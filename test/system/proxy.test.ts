@@ -6,7 +6,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tlsOptions, trustedBySystem } from "../support/client-options.ts";
-import { ask, type Endpoint, password, startEndpoint, storedDigest, user } from "../support/endpoints.ts";
+import {
+  ask,
+  type Endpoint,
+  password,
+  startEndpoint,
+  storedDigest,
+  user,
+} from "../support/endpoints.ts";
 import {
   expectSameBlobs,
   type ImageFixture,
@@ -318,7 +325,14 @@ async function startDeployedCaddy(facts: ProxyFacts): Promise<ReverseProxy> {
   writeFileSync(join(work, "Caddyfile"), global + site);
   const daemon = await startDaemon({
     name: "caddy",
-    command: ["/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", join(work, "Caddyfile")],
+    command: [
+      "/usr/bin/caddy",
+      "run",
+      "--adapter",
+      "caddyfile",
+      "--config",
+      join(work, "Caddyfile"),
+    ],
     env: { XDG_DATA_HOME: join(work, "data"), XDG_CONFIG_HOME: work, HOME: work },
     isReady: async () => accepts(port),
   });

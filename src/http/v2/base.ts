@@ -1,9 +1,9 @@
 import type { Handler } from "../exchange.ts";
-import { emptyReply, jsonReply, type Reply } from "../reply.ts";
+import { emptyReply, jsonReply, type Reply, SharedHeaders } from "../reply.ts";
 
 const ok: Reply = {
   status: 200,
-  headers: { "Content-Type": "application/json" },
+  headers: new SharedHeaders({ "Content-Type": "application/json" }),
   body: { kind: "bytes", bytes: "{}" },
 };
 

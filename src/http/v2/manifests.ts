@@ -1,9 +1,10 @@
+import { LeastRecent } from "../../base/least-recent.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import { type Digest, hexOf } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import { parseTag, type Reference, type Tag } from "../../oci/tag.ts";
 import { actorOf, type Exchange, type Handler, urlOf } from "../exchange.ts";
-import { emptyReply, untrustedContentHeaders } from "../reply.ts";
+import { emptyReply, SharedHeaders, untrustedContentHeaders } from "../reply.ts";
 import { contentLengthOf, readBody } from "../request.ts";
 import { matchesTag } from "./blobs.ts";
 
@@ -15,7 +16,7 @@ export const manifestGet: Handler<"manifestGet"> = async ({ name, reference }, e
   const found = await exchange.registry.manifests.pull(name, reference);
   const headers = manifestHeaders(found.digest, found.mediaType);
   if (matchesTag(exchange.request.headers.get("if-none-match"), found.digest)) {
-    return emptyReply(304, headers);
+    return emptyReply(304, headers.fields);
   }
   return { status: 200, headers, body: { kind: "bytes", bytes: found.bytes } };
 };
@@ -25,9 +26,9 @@ export const manifestHead: Handler<"manifestHead"> = async ({ name, reference },
   const found = await exchange.registry.manifests.stat(name, reference);
   const headers = manifestHeaders(found.digest, found.mediaType);
   if (matchesTag(exchange.request.headers.get("if-none-match"), found.digest)) {
-    return emptyReply(304, headers);
+    return emptyReply(304, headers.fields);
   }
-  return emptyReply(200, { ...headers, "Content-Length": String(found.sizeBytes) });
+  return emptyReply(200, { ...headers.fields, "Content-Length": String(found.sizeBytes) });
 };
 
 /** `PUT /v2/<name>/manifests/<reference>` (end-7a), with `?tag=` for several tags (end-7b). */
@@ -95,12 +96,19 @@ async function readManifest({ request, settings }: Exchange): Promise<Uint8Array
   return concatBytes(pieces);
 }
 
-function manifestHeaders(digest: Digest, mediaType: string): Readonly<Record<string, string>> {
-  return {
+/** Headers of manifests that were asked for lately; a digest has one media type for ever. */
+const headersByDigest = new LeastRecent<SharedHeaders>(2_000);
+
+function manifestHeaders(digest: Digest, mediaType: string): SharedHeaders {
+  const known = headersByDigest.get(digest);
+  if (known !== undefined) return known;
+  const headers = new SharedHeaders({
     "Content-Type": mediaType,
     "Docker-Content-Digest": digest,
     ETag: `"${digest}"`,
     "Content-Disposition": `attachment; filename="${hexOf(digest)}.json"`,
     ...untrustedContentHeaders,
-  };
+  });
+  headersByDigest.set(digest, headers);
+  return headers;
 }

@@ -1,5 +1,22 @@
 import { LRUCache } from "lru-cache";
 
+/** As many values as fit by number; the least recently used go first. */
+export class LeastRecent<Value extends object> {
+  readonly #values: LRUCache<string, Value>;
+
+  constructor(countMax: number) {
+    this.#values = new LRUCache<string, Value>({ max: countMax });
+  }
+
+  get(key: string): Value | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: Value): void {
+    this.#values.set(key, value);
+  }
+}
+
 /** Bytes that never change, by key, as many as fit; the least recently used go first. */
 export class ByteCache<Entry extends { readonly bytes: Uint8Array }> {
   readonly #entries: LRUCache<string, Entry>;
