@@ -11,3 +11,14 @@ export function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
   }
   return whole;
 }
+
+/**
+ * Gives the memory of `piece` back at once, where it is a buffer of its own. Nobody may use it
+ * afterwards. The collector would take its time: it sees small objects, not the megabytes behind
+ * them, and twenty uploads were seen to leave 400 MB waiting for it.
+ */
+export function releaseBytes(piece: Uint8Array): void {
+  const { buffer } = piece;
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== piece.byteLength) return;
+  buffer.transfer(0);
+}

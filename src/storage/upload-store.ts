@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { releaseBytes } from "../base/bytes.ts";
 import type { Random } from "../base/random.ts";
 import {
   createHasher,
@@ -34,7 +35,7 @@ export interface UploadStoreOptions {
 }
 
 /** Bytes are written in strokes of about this size: a system call each, and little memory. */
-const strokeSizeBytes = 1 << 20;
+const strokeSizeBytes = 1 << 17;
 
 /**
  * How much may wait in the page cache before the disk is asked to begin: so that the sync at
@@ -223,13 +224,15 @@ async function pour(
     stroke = [];
     strokeBytes = 0;
     await writing;
-    writing = sink.appender.write(pieces).then(() => {
+    const written = sink.appender.write(pieces);
+    for (const piece of pieces) sink.hasher?.update(piece);
+    sink.progress.hashedBytes += sizeBytes;
+    writing = written.then(() => {
       sink.progress.writtenBytes += sizeBytes;
+      for (const piece of pieces) releaseBytes(piece);
     });
     // A rejection is seen at the next await; this keeps it from counting as unhandled before.
     writing.catch(() => undefined);
-    for (const piece of pieces) sink.hasher?.update(piece);
-    sink.progress.hashedBytes += sizeBytes;
     sinceSyncBytes += sizeBytes;
     if (sinceSyncBytes < earlySyncBytes) return;
     sinceSyncBytes = 0;
