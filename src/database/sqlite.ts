@@ -4,7 +4,9 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KeyedMutex } from "../base/mutex.ts";
 import type { Database, DatabaseOptions, MaybePromise, Transaction } from "./database.ts";
+import { ChangeWatch } from "./change-watch.ts";
 import { migrate } from "./migrations.ts";
+import { ReadCache, rowsMax } from "./read-cache.ts";
 import {
   type Arguments,
   type Build,
@@ -47,7 +49,9 @@ export async function openSqlite<Tables>(
       connections.push(reader);
       reader.run(`pragma busy_timeout = ${busyTimeoutMs}`);
     }
-    return new SqliteDatabase<Tables>(new Session(reader), new Session(writer));
+    const watch = isMemory ? undefined : ChangeWatch.open(path);
+    const cache = watch === undefined ? undefined : new ReadCache(watch);
+    return new SqliteDatabase<Tables>(new Session(reader, cache), new Session(writer));
   } catch (cause) {
     for (const connection of connections) connection.close();
     throw new Error(`cannot open the database ${path}: ${messageOf(cause)}`, { cause });
@@ -112,18 +116,28 @@ function messageOf(cause: unknown): string {
 class Session implements Transaction {
   readonly #connection: Connection;
   readonly #prepared = new Map<Statement<never, unknown>, NativeStatement<unknown, Value[]>>();
+  /** Only for a connection that reads: a writer sees what it has not committed. */
+  readonly #cache: ReadCache | undefined;
   #rowsInTurn = 0;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, cache?: ReadCache) {
     this.#connection = connection;
+    this.#cache = cache;
   }
 
   first<A extends Arguments, R>(statement: Statement<A, R>, args: A): R | undefined {
-    return this.#native(statement).get(...statement.bind(args)) ?? undefined;
+    const values = statement.bind(args);
+    const ask = (): R | undefined => this.#native(statement).get(...values) ?? undefined;
+    if (this.#cache === undefined) return ask();
+    return this.#cache.answer(statement, ["first", ...values], { ask, isKept: always });
   }
 
   all<A extends Arguments, R>(statement: Statement<A, R>, args: A): readonly R[] {
-    return this.#native(statement).all(...statement.bind(args));
+    const values = statement.bind(args);
+    const ask = (): readonly R[] => this.#native(statement).all(...values);
+    const isKept = (rows: readonly R[]): boolean => rows.length <= rowsMax;
+    if (this.#cache === undefined) return ask();
+    return this.#cache.answer(statement, ["all", ...values], { ask, isKept });
   }
 
   run<A extends Arguments>(statement: Statement<A, unknown>, args: A): void {
@@ -170,6 +184,8 @@ class Session implements Transaction {
     return native;
   }
 }
+
+const always = (): boolean => true;
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

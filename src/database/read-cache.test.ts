@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { digestOf } from "../oci/digest.ts";
+import { parseRepositoryName } from "../oci/repository-name.ts";
+import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
+import { ChangeWatch } from "./change-watch.ts";
+import { ReadCache } from "./read-cache.ts";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "berth-read-cache-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const name = parseRepositoryName("team/app") ?? expect.unreachable();
+
+test("an answer is forgotten when another process commits", async () => {
+  const path = join(folder, "shared.sqlite");
+  const store = await openMetadataStore({ kind: "sqlite", path });
+  expect(await store.findBlob(name, digestOf("a"))).toBeUndefined();
+  expect(await store.findBlob(name, digestOf("a"))).toBeUndefined();
+  const writer = Bun.spawn({
+    cmd: [process.execPath, "-e", writerProgram, path],
+    stderr: "inherit",
+  });
+  expect(await writer.exited).toBe(0);
+  expect(await store.findBlob(name, digestOf("a"))).toBe(7);
+  await store.close();
+});
+
+test("a store sees what it recorded itself, at once and always", async () => {
+  const store = await openMetadataStore({ kind: "sqlite", path: join(folder, "own.sqlite") });
+  for (let size = 1; size <= 300; size += 1) {
+    await store.recordBlob(name, { digest: digestOf("b"), sizeBytes: size });
+    expect(await store.findBlob(name, digestOf("b"))).toBe(size);
+    expect(await store.findBlob(name, digestOf("b"))).toBe(size);
+  }
+  await store.close();
+});
+
+test("nothing is asked twice while nothing changes", async () => {
+  const path = join(folder, "quiet.sqlite");
+  const store = await openMetadataStore({ kind: "sqlite", path });
+  await store.recordBlob(name, { digest: digestOf("c"), sizeBytes: 1 });
+  const watch = ChangeWatch.open(path) ?? expect.unreachable();
+  const cache = new ReadCache(watch);
+  let asked = 0;
+  const ask = (): number => {
+    asked += 1;
+    return asked;
+  };
+  const source = { ask, isKept: () => true };
+  const statement = {};
+  expect(cache.answer(statement, ["a"], source)).toBe(1);
+  expect(cache.answer(statement, ["a"], source)).toBe(1);
+  expect(cache.answer(statement, ["b"], source)).toBe(2);
+  await store.recordBlob(name, { digest: digestOf("d"), sizeBytes: 1 });
+  expect(cache.answer(statement, ["a"], source)).toBe(3);
+  await store.close();
+});
+
+const writerProgram = `
+  const { openMetadataStore } = await import("${import.meta.dir}/../metadata/sql-metadata-store.ts");
+  const { digestOf } = await import("${import.meta.dir}/../oci/digest.ts");
+  const store = await openMetadataStore({ kind: "sqlite", path: process.argv.at(-1) });
+  await store.recordBlob("team/app", { digest: digestOf("a"), sizeBytes: 7 });
+  await store.close();
+`;
