@@ -50,7 +50,7 @@ export function urlOf(path: string, { request, settings }: Exchange): string {
 
 export function actorOf({ request, identity }: Exchange): Actor {
   const client = request.headers.get("user-agent");
-  const address = request.client.address();
+  const { address } = request.client;
   return {
     ...(identity.name !== "" && { name: identity.name }),
     ...(client !== null && { client }),

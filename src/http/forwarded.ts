@@ -7,13 +7,6 @@ export interface Peer {
   readonly isTls: boolean;
 }
 
-/** The client on its side of the proxies. */
-export interface Client {
-  readonly address: () => string;
-  /** `scheme://host` as it sees this registry. */
-  readonly origin: string;
-}
-
 /**
  * Whose `X-Forwarded-*` and `Forwarded` headers count. As in Distribution everybody's, until
  * `http.trustedproxies` names the proxies.
@@ -42,33 +35,70 @@ export function proxyTrust(cidrs: readonly string[] | undefined): ProxyTrust {
   };
 }
 
-/** The client behind a request. Anything malformed in the headers is passed over. */
-export function clientOf(
-  headers: Headers,
-  direct: { readonly peer: Peer; readonly host: string },
-  trust: ProxyTrust,
-): Client {
-  const { peer, host } = direct;
-  const scheme = peer.isTls ? "https" : "http";
-  const forwarded = headers.get("forwarded");
-  const proto = headers.get("x-forwarded-proto");
-  const forwardedHost = headers.get("x-forwarded-host");
-  const forwardedFor = headers.get("x-forwarded-for");
-  const isForwarded = (forwarded ?? proto ?? forwardedHost ?? forwardedFor) !== null;
-  if (!isForwarded || !trust.isTrusted(peer.address())) {
-    return { origin: `${scheme}://${host}`, address: peer.address };
+/** What a request arrived with. */
+interface Arrival {
+  readonly headers: Headers;
+  readonly peer: Peer;
+  /** As the Host header said. */
+  readonly host: string;
+}
+
+/**
+ * The client behind a request, on its side of the proxies. Anything malformed in the headers is
+ * passed over. Looked at only when asked: a pull needs none of it.
+ */
+export class Client {
+  readonly #arrival: Arrival;
+  readonly #trust: ProxyTrust;
+  #said: Said | undefined;
+
+  constructor(arrival: Arrival, trust: ProxyTrust) {
+    this.#arrival = arrival;
+    this.#trust = trust;
   }
-  const standard = parseForwarded(forwarded);
-  const saidProto = firstOf(proto) ?? standard.proto;
-  const saidHost = firstOf(forwardedHost) ?? standard.host;
-  const saidAddress = firstOf(forwardedFor) ?? standard.for;
-  const isProto = saidProto === "http" || saidProto === "https";
-  const isHost = saidHost !== undefined && hostPattern.test(saidHost);
-  const isAddress = saidAddress !== undefined && isIP(saidAddress) !== 0;
-  return {
-    origin: `${isProto ? saidProto : scheme}://${isHost ? saidHost : host}`,
-    address: isAddress ? () => saidAddress : peer.address,
-  };
+
+  /** Empty on a Unix socket. */
+  get address(): string {
+    const { address } = this.#forwarded();
+    return address !== undefined && isIP(address) !== 0 ? address : this.#arrival.peer.address();
+  }
+
+  /** `scheme://host` as the client sees this registry. */
+  get origin(): string {
+    const { peer, host } = this.#arrival;
+    const said = this.#forwarded();
+    const scheme = said.proto === "http" || said.proto === "https" ? said.proto : undefined;
+    const saidHost = said.host !== undefined && hostPattern.test(said.host) ? said.host : host;
+    return `${scheme ?? (peer.isTls ? "https" : "http")}://${saidHost}`;
+  }
+
+  /** What the proxies say, if they may be believed. */
+  #forwarded(): Said {
+    if (this.#said !== undefined) return this.#said;
+    const { headers, peer } = this.#arrival;
+    const forwarded = headers.get("forwarded");
+    const proto = headers.get("x-forwarded-proto");
+    const host = headers.get("x-forwarded-host");
+    const address = headers.get("x-forwarded-for");
+    const isForwarded = (forwarded ?? proto ?? host ?? address) !== null;
+    if (!isForwarded || !this.#trust.isTrusted(peer.address())) {
+      this.#said = {};
+    } else {
+      const standard = parseForwarded(forwarded);
+      this.#said = {
+        proto: firstOf(proto) ?? standard.proto,
+        host: firstOf(host) ?? standard.host,
+        address: firstOf(address) ?? standard.address,
+      };
+    }
+    return this.#said;
+  }
+}
+
+interface Said {
+  readonly proto?: string | undefined;
+  readonly host?: string | undefined;
+  readonly address?: string | undefined;
 }
 
 const hostPattern = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
@@ -80,17 +110,13 @@ function firstOf(header: string | null): string | undefined {
 }
 
 /** The first element of a `Forwarded` header (RFC 7239); what is malformed is left out. */
-function parseForwarded(header: string | null): {
-  readonly proto?: string;
-  readonly host?: string;
-  readonly for?: string;
-} {
+function parseForwarded(header: string | null): Said {
   const first = firstOf(header);
-  const found: Record<string, string> = {};
+  const found = new Map<string, string>();
   for (const pair of first?.split(";") ?? []) {
     const match = /^\s*([a-z]+)\s*=\s*(?:"([^"]*)"|([^\s"]+))\s*$/i.exec(pair);
     const key = match?.[1]?.toLowerCase();
-    if (key !== undefined) found[key] ??= match?.[2] ?? match?.[3] ?? "";
+    if (key !== undefined && !found.has(key)) found.set(key, match?.[2] ?? match?.[3] ?? "");
   }
-  return found;
+  return { proto: found.get("proto"), host: found.get("host"), address: found.get("for") };
 }

@@ -40,7 +40,7 @@ const handlers: { readonly [Kind in RouteKind]: Handler<Kind> } = {
 };
 
 /** Runs the handler of `route`. */
-export async function handle<Kind extends RouteKind>(
+export function handle<Kind extends RouteKind>(
   route: Extract<Route, { readonly kind: Kind }>,
   exchange: Exchange,
 ): Promise<Reply> {

@@ -3,22 +3,27 @@ import type { Random } from "../base/random.ts";
 const lengthMax = 64;
 const usable = /^[\w.:-]+$/;
 
-/** Names one request in the log. Made only when somebody wants to know it: most never do. */
+/**
+ * Names one request in the log and in the answer to a failure. A client, or a proxy before us,
+ * may bring one in `X-Request-Id`. Found only when somebody wants to know: most never do.
+ */
 export class RequestId {
+  readonly #headers: Headers;
   readonly #random: Random;
   #text: string | undefined;
-  readonly isFromClient: boolean;
 
-  /** A client, or a proxy before us, may bring an id of its own in `X-Request-Id`. */
   constructor(headers: Headers, random: Random) {
-    const brought = headers.get("x-request-id");
+    this.#headers = headers;
     this.#random = random;
-    this.isFromClient = brought !== null && brought.length <= lengthMax && usable.test(brought);
-    this.#text = this.isFromClient && brought !== null ? brought : undefined;
   }
 
   get text(): string {
-    this.#text ??= this.#random.uuid();
+    this.#text ??= this.#brought() ?? this.#random.uuid();
     return this.#text;
+  }
+
+  #brought(): string | undefined {
+    const text = this.#headers.get("x-request-id");
+    return text !== null && text.length <= lengthMax && usable.test(text) ? text : undefined;
   }
 }

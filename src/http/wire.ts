@@ -1,4 +1,4 @@
-import type { Authenticator, Decision, Identity } from "../auth/authenticator.ts";
+import type { Authenticator, Credentials, Decision, Identity } from "../auth/authenticator.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
@@ -8,7 +8,7 @@ import type { Registry } from "../registry/registry.ts";
 import { accessesOf, type Effect } from "./access.ts";
 import { allowedOrigin, type ExtraHeaders, readExtraHeaders } from "./cors.ts";
 import type { Exchange, WireSettings } from "./exchange.ts";
-import { type Client, clientOf, type Peer, type ProxyTrust } from "./forwarded.ts";
+import { Client, type Peer, type ProxyTrust } from "./forwarded.ts";
 import { handle } from "./handlers.ts";
 import { emptyReply, errorReply, type HeaderFields, type Reply } from "./reply.ts";
 import { parseTarget, type WireRequest } from "./request.ts";
@@ -45,7 +45,12 @@ export class Wire {
       id: new RequestId(request.headers, random),
       seen: { kind: "unknown", user: "", path: "" },
     };
-    const reply = await this.#reply(arrival);
+    let reply: Reply;
+    try {
+      reply = await this.#process(arrival);
+    } catch (error) {
+      reply = this.#replyToFailure(arrival, error);
+    }
     const { method } = request;
     const response = this.#writer.write(reply, { method, extra: this.#extraOf(arrival, reply) });
     if (onAnswer !== undefined) {
@@ -57,7 +62,7 @@ export class Wire {
 
   /** What this one answer adds: its id where somebody may ask for it, and a browser's origin. */
   #extraOf({ request, id }: Arrival, { status }: Reply): HeaderFields {
-    const isIdShown = status >= 400 || id.isFromClient;
+    const isIdShown = status >= 400;
     const origin = this.#extra.origins.size > 0 ? request.headers.get("origin") : null;
     if (!isIdShown && origin === null) return noExtra;
     return {
@@ -66,14 +71,11 @@ export class Wire {
     };
   }
 
-  async #reply(arrival: Arrival): Promise<Reply> {
-    try {
-      return await this.#process(arrival);
-    } catch (error) {
-      if (error instanceof RegistryError) return errorReply(error);
-      this.#options.logger.error("a request failed", { requestId: arrival.id.text, error });
-      return errorReply(new RegistryError("internal", { requestId: arrival.id.text }));
-    }
+  #replyToFailure(arrival: Arrival, error: unknown): Reply {
+    if (error instanceof RegistryError) return errorReply(error);
+    const requestId = arrival.id.text;
+    this.#options.logger.error("a request failed", { requestId, error });
+    return errorReply(new RegistryError("internal", { requestId }));
   }
 
   async #process({ request, peer, seen }: Arrival): Promise<Reply> {
@@ -86,12 +88,9 @@ export class Wire {
     const route = parseRoute(request.method, path);
     seen.kind = route.kind;
     const { effect, accesses } = accessesOf(route);
-    const client = clientOf(request.headers, { peer, host: target.host }, trust);
+    const client = new Client({ headers: request.headers, peer, host: target.host }, trust);
     seen.client = client;
-    const credentials = {
-      authorization: request.headers.get("authorization") ?? undefined,
-      origin: settings.externalOrigin ?? client.origin,
-    };
+    const credentials = new RequestCredentials(request.headers, client, settings);
     let identity: Identity = { kind: "anonymous", name: "" };
     if (accesses.length > 0) {
       const decision = authenticator.decide(credentials, accesses);
@@ -126,6 +125,27 @@ export interface WireOptions {
   readonly logger: Logger;
   /** Told of every answer: for the access log and the metrics. Must be quick. */
   readonly onAnswer?: (answered: Answered) => void;
+}
+
+/** Read from the request only when the authenticator looks: an open registry never does. */
+class RequestCredentials implements Credentials {
+  readonly #headers: Headers;
+  readonly #client: Client;
+  readonly #settings: WireSettings;
+
+  constructor(headers: Headers, client: Client, settings: WireSettings) {
+    this.#headers = headers;
+    this.#client = client;
+    this.#settings = settings;
+  }
+
+  get authorization(): string | undefined {
+    return this.#headers.get("authorization") ?? undefined;
+  }
+
+  get origin(): string {
+    return this.#settings.externalOrigin ?? this.#client.origin;
+  }
 }
 
 /** What is known of a request on the way, for the log. */

@@ -19,17 +19,17 @@ export class Lookup {
     this.#parts = parts;
   }
 
-  async findTag(name: RepositoryName, tag: Tag): Promise<ManifestStat | undefined> {
-    const { adoption, metadata, links } = this.#parts;
-    if (adoption.isCurrent(name)) return metadata.findTag(name, tag);
-    const link = await links.readTag(name, tag);
-    return link === undefined ? undefined : this.#manifestFromLayout(name, link.digest);
+  // Not async, like everything on the way of a pull that can hand a promise on as it is.
+  findTag(name: RepositoryName, tag: Tag): Promise<ManifestStat | undefined> {
+    const { adoption, metadata } = this.#parts;
+    return adoption.isCurrent(name) ? metadata.findTag(name, tag) : this.#tagFromLayout(name, tag);
   }
 
-  async findManifest(name: RepositoryName, digest: Digest): Promise<ManifestStat | undefined> {
+  findManifest(name: RepositoryName, digest: Digest): Promise<ManifestStat | undefined> {
     const { adoption, metadata } = this.#parts;
-    if (adoption.isCurrent(name)) return metadata.findManifest(name, digest);
-    return this.#manifestFromLayout(name, digest);
+    return adoption.isCurrent(name)
+      ? metadata.findManifest(name, digest)
+      : this.#manifestFromLayout(name, digest);
   }
 
   /**
@@ -68,6 +68,11 @@ export class Lookup {
       if ((await links.listRevisions(name)).length > 0) names.push(name);
     }
     return pageOfNames(names, page);
+  }
+
+  async #tagFromLayout(name: RepositoryName, tag: Tag): Promise<ManifestStat | undefined> {
+    const link = await this.#parts.links.readTag(name, tag);
+    return link === undefined ? undefined : this.#manifestFromLayout(name, link.digest);
   }
 
   async #manifestFromLayout(

@@ -38,13 +38,16 @@ export class Manifests {
 
   /** @throws {RegistryError} `manifestUnknown` */
   async stat(name: RepositoryName, reference: Reference): Promise<ManifestStat> {
-    const { lookup } = this.#context;
-    const found =
-      reference.kind === "tag"
-        ? await lookup.findTag(name, reference.tag)
-        : await lookup.findManifest(name, reference.digest);
+    const found = await this.#find(name, reference);
     if (found === undefined) throw manifestUnknown(name, reference);
     return found;
+  }
+
+  #find(name: RepositoryName, reference: Reference): Promise<ManifestStat | undefined> {
+    const { lookup } = this.#context;
+    return reference.kind === "tag"
+      ? lookup.findTag(name, reference.tag)
+      : lookup.findManifest(name, reference.digest);
   }
 
   /**
@@ -57,7 +60,8 @@ export class Manifests {
     reference: Reference,
   ): Promise<ManifestStat & { readonly bytes: Uint8Array }> {
     const { reader, logger, activity, clock } = this.#context;
-    const found = await this.stat(name, reference);
+    const found = await this.#find(name, reference);
+    if (found === undefined) throw manifestUnknown(name, reference);
     const bytes = reader.cachedBytes(found.digest) ?? (await reader.bytes(found.digest));
     if (bytes === undefined) {
       logger.error("a manifest is linked but its bytes are missing from the storage", {

@@ -93,7 +93,7 @@ function accessEntry(answered: Answered, atMs: number, durationMs: number): Acce
   const { headers } = request;
   return {
     atMs,
-    address: (seen.client ?? answered.peer).address(),
+    address: seen.client?.address ?? answered.peer.address(),
     user: seen.user,
     method: request.method,
     path: seen.path,

@@ -1,5 +1,5 @@
 import * as prom from "prom-client";
-import type { MetricOptions, Metrics } from "../base/metrics.ts";
+import type { Labels, MetricOptions, Metrics } from "../base/metrics.ts";
 
 /** The metrics of this process, and the page that Prometheus reads. */
 export interface PrometheusMetrics extends Metrics {
@@ -49,18 +49,81 @@ export function createPrometheus(): PrometheusMetrics {
       return { set: (value, labels = {}) => gauge.set(labels, value) };
     },
     histogram(options) {
-      const { buckets } = options;
-      const histogram = new prom.Histogram({
-        ...common(options),
-        ...(buckets !== undefined && { buckets: [...buckets] }),
-      });
+      const histogram = new SeriesHistogram(common(options), options.buckets ?? []);
       return {
-        observe: (value, labels = {}) => histogram.observe(labels, value),
-        bind(labels) {
-          const series = histogram.labels(labels);
-          return { observe: (value) => series.observe(value) };
-        },
+        observe: (value, labels = {}) => histogram.bind(labels).observe(value),
+        bind: (labels) => histogram.bind(labels),
       };
     },
   };
+}
+
+interface Series {
+  readonly labels: Labels;
+  /** One more than there are bounds: the last for everything above. */
+  readonly counts: Float64Array;
+  sum: number;
+}
+
+/**
+ * A histogram whose series are looked up once and then counted in place: the library hashes the
+ * labels at every observation, which costs more than the rest of a small request's bookkeeping.
+ */
+class SeriesHistogram extends prom.Histogram {
+  readonly #bounds: readonly number[];
+  readonly #series = new Map<string, Series>();
+  readonly #name: string;
+
+  constructor(
+    options: { name: string; help: string; labelNames: string[]; registers: prom.Registry[] },
+    bounds: readonly number[],
+  ) {
+    super({ ...options, buckets: [...bounds] });
+    this.#bounds = bounds;
+    this.#name = options.name;
+  }
+
+  bind(labels: Labels): { observe(value: number): void } {
+    const key = JSON.stringify(labels);
+    const known = this.#series.get(key);
+    const series = known ?? {
+      labels,
+      counts: new Float64Array(this.#bounds.length + 1),
+      sum: 0,
+    };
+    this.#series.set(key, series);
+    return {
+      observe: (value) => {
+        const index = this.#bounds.findIndex((bound) => value <= bound);
+        const slot = index === -1 ? this.#bounds.length : index;
+        series.counts[slot] = (series.counts[slot] ?? 0) + 1;
+        series.sum += value;
+      },
+    };
+  }
+
+  override async get(): Promise<prom.MetricObjectWithValues<prom.MetricValueWithName<string>>> {
+    const described = await super.get();
+    const values = [...this.#series.values()].flatMap((series) => this.#valuesOf(series));
+    return { ...described, values };
+  }
+
+  /** What the library calls in place of `get` when it writes the page. */
+  getForPromString(): Promise<prom.MetricObjectWithValues<prom.MetricValueWithName<string>>> {
+    return this.get();
+  }
+
+  #valuesOf({ labels, counts, sum }: Series): prom.MetricValueWithName<string>[] {
+    let count = 0;
+    const buckets = [...counts].map((own, index) => {
+      count += own;
+      const le = this.#bounds[index] ?? "+Inf";
+      return { labels: { ...labels, le }, value: count, metricName: `${this.#name}_bucket` };
+    });
+    return [
+      ...buckets,
+      { labels, value: sum, metricName: `${this.#name}_sum` },
+      { labels, value: count, metricName: `${this.#name}_count` },
+    ];
+  }
 }
