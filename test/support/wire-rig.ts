@@ -33,6 +33,8 @@ export interface WireRigOptions {
   /** In the place of `auth`; without it everyone may do everything. */
   readonly authenticator?: Authenticator;
   readonly clock?: Clock;
+  /** False leaves the metadata behind the storage, as it is in the first moments after a start. */
+  readonly isAdopted?: boolean;
   /** In the place of the real one, below the filesystem driver. */
   readonly fileSystem?: FileSystem;
 }
@@ -77,7 +79,9 @@ export async function startWireRig(options: WireRigOptions): Promise<WireRig> {
     random: systemRandom,
     logger,
   });
-  await opened.registry.adoption.run(new AbortController().signal);
+  if (options.isAdopted !== false) {
+    await opened.registry.adoption.run(new AbortController().signal);
+  }
   const wire = new Wire({
     registry: opened.registry,
     authenticator,

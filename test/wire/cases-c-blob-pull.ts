@@ -121,7 +121,10 @@ export const blobPullCases: readonly WireCase[] = [
       ...[`"${hello.digest}"`, hello.digest, `W/"${hello.digest}"`, `"x", "${hello.digest}"`, "*"]
         .map((condition) => ({ "If-None-Match": condition }))
         .map((headers) =>
-          get(url, 304, { headers, answers: { etag: `"${hello.digest}"`, "content-length": null } }),
+          get(url, 304, {
+            headers,
+            answers: { etag: `"${hello.digest}"`, "content-length": null },
+          }),
         ),
       ...['"other"', "", `"${unknownDigest}"`].map((condition) =>
         get(url, 200, { headers: { "If-None-Match": condition }, text: hello.bytes }),

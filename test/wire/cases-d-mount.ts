@@ -21,7 +21,10 @@ function unmounted(query: string): readonly Step[] {
 /** The user `name:` of the Basic header may do everything, but nobody else reads `secret`. */
 const secretIsHidden: Authenticator = {
   decide({ authorization }, accesses) {
-    const name = Buffer.from(authorization?.slice(6) ?? "", "base64").toString().split(":")[0] ?? "";
+    const name =
+      Buffer.from(authorization?.slice(6) ?? "", "base64")
+        .toString()
+        .split(":")[0] ?? "";
     const identity = { kind: "user", name } as const;
     const isSecret = accesses.some(
       (access) => access.kind === "repository" && access.name === "secret",
@@ -104,7 +107,10 @@ export const mountCases: readonly WireCase[] = [
         },
       }),
       get(`/v2/foo/blobs/${hello.digest}`, 200, { text }),
-      { ...mount(`mount=${hello.digest}`, 201), path: `/v2/bar/blobs/uploads/?mount=${hello.digest}` },
+      {
+        ...mount(`mount=${hello.digest}`, 201),
+        path: `/v2/bar/blobs/uploads/?mount=${hello.digest}`,
+      },
       get(`/v2/bar/blobs/${hello.digest}`, 200, { text }),
     ],
   },
@@ -188,7 +194,12 @@ export const mountCases: readonly WireCase[] = [
     settings: { STORAGE_MAINTENANCE_READONLY_ENABLED: "true" },
     steps: [
       { ...beginUpload("foo"), status: 405, code: "UNSUPPORTED" },
-      { ...beginUpload("foo"), path: `/v2/foo/blobs/uploads/?digest=${hello.digest}`, body: text, status: 405 },
+      {
+        ...beginUpload("foo"),
+        path: `/v2/foo/blobs/uploads/?digest=${hello.digest}`,
+        body: text,
+        status: 405,
+      },
       { method: "PUT", path: "/v2/foo/manifests/latest", body: "{}", status: 405 },
       { method: "DELETE", path: "/v2/foo/manifests/latest", status: 405 },
       { method: "DELETE", path: `/v2/foo/blobs/${hello.digest}`, status: 405 },

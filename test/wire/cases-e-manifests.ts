@@ -2,8 +2,8 @@
 import { mediaTypes } from "../../src/oci/media-type.ts";
 import {
   blobOf,
-  config,
   type Content,
+  config,
   descriptorOf,
   hello,
   image,

@@ -44,11 +44,7 @@ export function manifestOf(
 }
 
 /** An image manifest of a config and layers, with whatever else it has. */
-export function imageOf(
-  config: Content,
-  layers: readonly Content[],
-  extra: object = {},
-): Content {
+export function imageOf(config: Content, layers: readonly Content[], extra: object = {}): Content {
   return manifestOf({
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,

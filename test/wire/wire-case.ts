@@ -6,7 +6,7 @@ import { expect } from "bun:test";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
 import { type ErrorCode, problems } from "../../src/oci/problems.ts";
 import { headerOf, type RawAnswer } from "../support/raw-http.ts";
-import { localDrivers, type WireRig, withWireRig } from "../support/wire-rig.ts";
+import { type WireRig, type WireRigOptions, withWireRig } from "../support/wire-rig.ts";
 import type { Content } from "./content.ts";
 
 /** Where a case comes from: whose tests it was drawn from, or our own. */
@@ -50,10 +50,13 @@ export interface Step {
 }
 
 /** Plays a case on a registry of its own. */
-export async function play(wireCase: WireCase, driver: (typeof localDrivers)[number]): Promise<void> {
+export async function play(
+  wireCase: WireCase,
+  where: Pick<WireRigOptions, "driver" | "isAdopted">,
+): Promise<void> {
   const { settings, authenticator, steps } = wireCase;
   const options = {
-    driver,
+    ...where,
     ...(settings !== undefined && { settings }),
     ...(authenticator !== undefined && { authenticator }),
   };
@@ -110,10 +113,7 @@ function checkStep(step: Step, answer: RawAnswer): void {
 const knownCodes: ReadonlySet<string> = new Set(Object.values(problems).map(({ code }) => code));
 
 /** What holds for every answer of the API, whatever was asked. */
-export function checkEveryAnswer(
-  answer: RawAnswer,
-  { method }: { readonly method: string },
-): void {
+export function checkEveryAnswer(answer: RawAnswer, { method }: { readonly method: string }): void {
   expect(answer.status).toBeLessThan(500);
   expect(headerOf(answer, "docker-distribution-api-version")).toBe("registry/2.0");
   expect(headerOf(answer, "x-content-type-options")).toBe("nosniff");
@@ -145,7 +145,10 @@ export function pushBlob(name: string, { bytes, digest }: Content): readonly Ste
       path: `<location>?digest=${digest}`,
       body: bytes,
       status: 201,
-      answers: { location: `/v2/${name}/blobs/${digest}`, "docker-content-digest": digest },
+      answers: {
+        location: endingIn(`/v2/${name}/blobs/${digest}`),
+        "docker-content-digest": digest,
+      },
     },
   ];
 }
@@ -158,7 +161,7 @@ export function pushManifest(name: string, manifest: Content, reference: string)
     body: manifest.bytes,
     status: 201,
     answers: {
-      location: `/v2/${name}/manifests/${manifest.digest}`,
+      location: endingIn(`/v2/${name}/manifests/${manifest.digest}`),
       "docker-content-digest": manifest.digest,
     },
   };
@@ -174,6 +177,11 @@ export function pushImage(
     ...pushed.blobs.flatMap((blob) => pushBlob(name, blob)),
     ...references.map((reference) => pushManifest(name, pushed.manifest, reference)),
   ];
+}
+
+/** A Location, be it a path or a whole URL. */
+function endingIn(path: string): RegExp {
+  return new RegExp(`^(?:https?://[^/]+)?${RegExp.escape(path)}$`);
 }
 
 export function beginUpload(name: string): Step {
