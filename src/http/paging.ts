@@ -17,7 +17,9 @@ export interface PageRequest {
  */
 export function parsePage(query: URLSearchParams, countMax: number): PageRequest {
   const text = query.get("n") ?? "";
-  const last = query.get("last") ?? "";
+  // No name has a NUL in it, and databases read one each in its own way: what stands before it
+  // begins the same page.
+  const last = query.get("last")?.split("\u0000")[0] ?? "";
   if (text === "") return { count: undefined, last };
   if (!/^\d+$/.test(text)) throw new RegistryError("paginationInvalid", { n: text });
   return { count: Math.min(Number(text), countMax), last };
