@@ -73,7 +73,7 @@ export async function startWireRig(options: WireRigOptions): Promise<WireRig> {
   const opened = await openRegistry({
     storage: await storageFor(options, dataFolder),
     metadata: { kind: "sqlite", path: ":memory:" },
-    pushLog: { tagMoved: async () => undefined, manifestPulled: () => undefined },
+    records: { kind: "sqlite", path: ":memory:" },
     policy: registryPolicy(config),
     clock,
     random: systemRandom,
