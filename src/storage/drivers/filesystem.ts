@@ -136,13 +136,20 @@ export class FilesystemStore implements ObjectStore {
     });
   }
 
-  async openAppend(key: string, offset: number): Promise<Appender> {
+  async openAppend(key: string, offset: number): Promise<Appender | undefined> {
     return this.#guard(`cannot write ${key}`, async () => {
       const path = this.#pathOf(key);
-      await this.#ensureFolder(posix.dirname(path));
+      if (offset === 0) await this.#ensureFolder(posix.dirname(path));
+      else if (this.#sizeNow(path) < offset) return undefined;
       const file = await this.#files.openWrite(path, "append");
+      // Asked again: what was there may have been removed, and opening has made it anew.
+      const sizeBytes = this.#sizeNow(path);
+      if (sizeBytes < offset) {
+        await file.close();
+        return undefined;
+      }
       let position = offset;
-      if (this.#files.statNow(path)?.sizeBytes !== offset) await file.truncate(offset);
+      if (sizeBytes !== offset) await file.truncate(offset);
       return {
         write: async (pieces) => {
           await this.#guard(`cannot write ${key}`, () => file.write(pieces, position));
@@ -161,6 +168,10 @@ export class FilesystemStore implements ObjectStore {
     const key = `${temporaryName}/probe-${this.#options.random.uuid()}`;
     await this.put(key, new Uint8Array([1]));
     await this.remove(key);
+  }
+
+  #sizeNow(path: string): number {
+    return this.#files.statNow(path)?.sizeBytes ?? 0;
   }
 
   #pathOf(key: string): string {
