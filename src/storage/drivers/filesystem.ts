@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { concatBytes } from "../../base/bytes.ts";
 import type { Random } from "../../base/random.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
-import type { FileStat, FileSystem } from "./file-system.ts";
+import type { FileStat, FileSystem, ReadableFile } from "./file-system.ts";
 import { translateFailure } from "./storage-failure.ts";
 
 export interface FilesystemOptions {
@@ -61,12 +61,14 @@ export class FilesystemStore implements ObjectStore {
       const path = this.#pathOf(key);
       const found = this.#files.statNow(path);
       if (found === undefined || found.isFolder) return undefined;
-      if (found.sizeBytes > sizeBytesMax) throw new Error(`${key} is too large to read whole`);
-      const pieces: Uint8Array[] = [];
-      for await (const piece of this.readStream(key, { start: 0, end: found.sizeBytes })) {
-        pieces.push(piece);
+      if (found.sizeBytes > sizeBytesMax) throw tooLarge(key);
+      const file = await this.#files.openRead(path);
+      if (file === undefined) return undefined;
+      try {
+        return await readToEnd(file, { expectedBytes: found.sizeBytes, sizeBytesMax, key });
+      } finally {
+        await file.close();
       }
-      return concatBytes(pieces);
     });
   }
 
@@ -253,6 +255,38 @@ export class FilesystemStore implements ObjectStore {
       throw translateFailure(cause, action);
     }
   }
+}
+
+/**
+ * All of a file's bytes. `expectedBytes` only saves a call: since it was asked for, another file
+ * may have taken the name, which is longer or shorter.
+ */
+async function readToEnd(
+  file: ReadableFile,
+  limits: {
+    readonly expectedBytes: number;
+    readonly sizeBytesMax: number;
+    readonly key: string;
+  },
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let position = 0;
+  for (;;) {
+    const leftBytes = limits.expectedBytes - position;
+    // One more than there should be, so that a read of it all leaves room and tells the end.
+    const roomBytes = leftBytes < 0 ? readSizeBytes : leftBytes + 1;
+    const buffer = new Uint8Array(Math.min(roomBytes, readSizeBytes));
+    const count = await file.read(buffer, position);
+    position += count;
+    if (position > limits.sizeBytesMax) throw tooLarge(limits.key);
+    pieces.push(buffer.subarray(0, count));
+    const isEnd = count === 0 || (leftBytes <= count && count < buffer.byteLength);
+    if (isEnd) return concatBytes(pieces);
+  }
+}
+
+function tooLarge(key: string): Error {
+  return new Error(`${key} is too large to read whole`);
 }
 
 /** Forgetting them costs a sync of a clean folder each. */
