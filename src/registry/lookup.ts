@@ -45,11 +45,13 @@ export class Lookup {
     return isLinked ? blobs.content(digest) : undefined;
   }
 
-  /** True when the repository has a manifest or has had a tag. */
+  /** True when the repository has a manifest, a blob or, not yet adopted, a tag. */
   async hasRepository(name: RepositoryName): Promise<boolean> {
     const { adoption, metadata, links } = this.#parts;
     if (adoption.isCurrent(name)) return metadata.hasRepository(name);
-    return (await links.listTags(name)).length > 0 || (await links.listRevisions(name)).length > 0;
+    if ((await links.listTags(name)).length > 0) return true;
+    if ((await links.listRevisions(name)).length > 0) return true;
+    return (await links.listLayers(name)).length > 0;
   }
 
   /** Tags in ASCII order. */

@@ -124,6 +124,11 @@ export class Uploads {
     try {
       // Asked again: between the first look and the lock another request may have written.
       return await work(await this.status(key));
+    } catch (error) {
+      // Cancelled or purged under our hands: what failed then, failed because of that.
+      if (error instanceof RegistryError) throw error;
+      if ((await this.#context.uploads.find(key.name, id)) !== undefined) throw error;
+      throw new RegistryError("uploadUnknown", { uploadId: key.id }, { cause: error });
     } finally {
       this.#busy.delete(id);
     }

@@ -26,7 +26,9 @@ export interface RegistryOptions {
         readonly kind: "filesystem";
         readonly rootFolder: string;
         readonly durability: "full" | "none";
-      };
+      }
+    /** Objects that the caller has opened: a test hands in a store with faults. */
+    | { readonly kind: "opened"; readonly objects: ObjectStore };
   readonly metadata: DatabaseLocation;
   readonly records: DatabaseLocation;
   readonly policy: RegistryPolicy;
@@ -120,5 +122,6 @@ function databaseLocations({ database }: Config): {
 
 async function openObjects({ storage, clock, random }: RegistryOptions): Promise<ObjectStore> {
   if (storage.kind === "memory") return new MemoryStore(clock);
+  if (storage.kind === "opened") return storage.objects;
   return FilesystemStore.open({ ...storage, fileSystem: nodeFileSystem, random });
 }

@@ -45,10 +45,12 @@ export interface ObjectStore {
   removeFolder(folder: string): Promise<boolean>;
 
   /**
-   * Opens an object for writing at `offset`, and makes it when there is none. What lies beyond
-   * `offset` is cut off. Undefined behaviour: two appenders on one key at once.
+   * Opens an object for writing at `offset`. What lies beyond `offset` is cut off. At offset 0 an
+   * object is made when there is none; undefined when it has fewer bytes than `offset`, because
+   * nobody may fill the gap with bytes that were never sent. Undefined behaviour: two appenders
+   * on one key at once.
    */
-  openAppend(key: string, offset: number): Promise<Appender>;
+  openAppend(key: string, offset: number): Promise<Appender | undefined>;
 
   /** Proves with a durable write that the store takes writes, and leaves nothing behind. */
   probe(): Promise<void>;

@@ -9,6 +9,7 @@ import {
   isDigestAlgorithm,
   parseDigest,
 } from "../oci/digest.ts";
+import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { uploadFolder, uploadsFolder } from "./layout.ts";
 import type { Appender, ObjectStore } from "./object-store.ts";
@@ -91,10 +92,12 @@ export class UploadStore {
    * Appends `source` and returns the session as it stands then. Bytes that arrived before
    * `source` failed are kept and counted, and the failure is thrown afterwards: the client asks
    * for the offset and resumes there (distribution-spec, "Pushing a blob in chunks").
+   *
+   * @throws {RegistryError} `uploadUnknown` when the session was removed meanwhile.
    */
   async append(session: UploadSession, source: AsyncIterable<Uint8Array>): Promise<UploadSession> {
     const hasher = this.#takeHasher(session);
-    const appender = await this.#objects.openAppend(this.dataKey(session), session.offset);
+    const appender = await this.#openAppend(session);
     const progress: Progress = { writtenBytes: 0, hashedBytes: 0 };
     try {
       await pour(source, { appender, hasher, progress });
@@ -107,9 +110,13 @@ export class UploadStore {
     return this.#noteProgress(session, hasher, progress);
   }
 
-  /** Makes the session's bytes durable and returns their digest in `algorithm`. */
+  /**
+   * Makes the session's bytes durable and returns their digest in `algorithm`.
+   *
+   * @throws {RegistryError} `uploadUnknown` when the session was removed meanwhile.
+   */
   async seal(session: UploadSession, algorithm: DigestAlgorithm): Promise<Digest> {
-    const appender = await this.#objects.openAppend(this.dataKey(session), session.offset);
+    const appender = await this.#openAppend(session);
     try {
       await appender.sync();
     } finally {
@@ -154,6 +161,13 @@ export class UploadStore {
     await this.#objects.removeFolder(folder);
   }
 
+  async #openAppend(session: UploadSession): Promise<Appender> {
+    const appender = await this.#objects.openAppend(this.dataKey(session), session.offset);
+    // The bytes that the session counts are gone: it was cancelled, or a power cut took them.
+    if (appender === undefined) throw uploadUnknown(session);
+    return appender;
+  }
+
   /** The running hasher of exactly these bytes, or undefined when nobody has one any more. */
   #takeHasher(session: UploadSession): Hasher | undefined {
     if (session.offset === 0) return createHasher(session.algorithm);
@@ -172,8 +186,12 @@ export class UploadStore {
     // A failed write leaves the hash ahead of the bytes: it is worth nothing then.
     const hasher = progress.hashedBytes === progress.writtenBytes ? running : undefined;
     const after = { ...rest, offset, ...(hasher !== undefined && { digest: hasher.digest() }) };
-    // A session that was cancelled while its bytes came must not come back to life.
-    if ((await this.find(session.repository, session.id)) === undefined) return after;
+    // A session that was cancelled while its bytes came must not come back to life, nor may
+    // anybody build on what it had.
+    if ((await this.find(session.repository, session.id)) === undefined) {
+      await this.remove(session);
+      throw uploadUnknown(session);
+    }
     await this.#writeState(after);
     if (hasher !== undefined) this.#keepHasher(session.id, { hasher, offset });
     return after;
@@ -193,6 +211,10 @@ export class UploadStore {
     const key = `${uploadFolder(session.repository, session.id)}/state.json`;
     await this.#objects.putVolatile(key, new TextEncoder().encode(text));
   }
+}
+
+function uploadUnknown({ id }: UploadSession): RegistryError {
+  return new RegistryError("uploadUnknown", { uploadId: id });
 }
 
 interface Progress {

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { concatBytes } from "../../base/bytes.ts";
 import type { Random } from "../../base/random.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
-import type { FileStat, FileSystem } from "./file-system.ts";
+import type { FileStat, FileSystem, ReadableFile } from "./file-system.ts";
 import { translateFailure } from "./storage-failure.ts";
 
 export interface FilesystemOptions {
@@ -61,12 +61,14 @@ export class FilesystemStore implements ObjectStore {
       const path = this.#pathOf(key);
       const found = this.#files.statNow(path);
       if (found === undefined || found.isFolder) return undefined;
-      if (found.sizeBytes > sizeBytesMax) throw new Error(`${key} is too large to read whole`);
-      const pieces: Uint8Array[] = [];
-      for await (const piece of this.readStream(key, { start: 0, end: found.sizeBytes })) {
-        pieces.push(piece);
+      if (found.sizeBytes > sizeBytesMax) throw tooLarge(key);
+      const file = await this.#files.openRead(path);
+      if (file === undefined) return undefined;
+      try {
+        return await readToEnd(file, { expectedBytes: found.sizeBytes, sizeBytesMax, key });
+      } finally {
+        await file.close();
       }
-      return concatBytes(pieces);
     });
   }
 
@@ -136,13 +138,20 @@ export class FilesystemStore implements ObjectStore {
     });
   }
 
-  async openAppend(key: string, offset: number): Promise<Appender> {
+  async openAppend(key: string, offset: number): Promise<Appender | undefined> {
     return this.#guard(`cannot write ${key}`, async () => {
       const path = this.#pathOf(key);
-      await this.#ensureFolder(posix.dirname(path));
+      if (offset === 0) await this.#ensureFolder(posix.dirname(path));
+      else if (this.#sizeNow(path) < offset) return undefined;
       const file = await this.#files.openWrite(path, "append");
+      // Asked again: what was there may have been removed, and opening has made it anew.
+      const sizeBytes = this.#sizeNow(path);
+      if (sizeBytes < offset) {
+        await file.close();
+        return undefined;
+      }
       let position = offset;
-      if (this.#files.statNow(path)?.sizeBytes !== offset) await file.truncate(offset);
+      if (sizeBytes !== offset) await file.truncate(offset);
       return {
         write: async (pieces) => {
           await this.#guard(`cannot write ${key}`, () => file.write(pieces, position));
@@ -161,6 +170,10 @@ export class FilesystemStore implements ObjectStore {
     const key = `${temporaryName}/probe-${this.#options.random.uuid()}`;
     await this.put(key, new Uint8Array([1]));
     await this.remove(key);
+  }
+
+  #sizeNow(path: string): number {
+    return this.#files.statNow(path)?.sizeBytes ?? 0;
   }
 
   #pathOf(key: string): string {
@@ -242,6 +255,38 @@ export class FilesystemStore implements ObjectStore {
       throw translateFailure(cause, action);
     }
   }
+}
+
+/**
+ * All of a file's bytes. `expectedBytes` only saves a call: since it was asked for, another file
+ * may have taken the name, which is longer or shorter.
+ */
+async function readToEnd(
+  file: ReadableFile,
+  limits: {
+    readonly expectedBytes: number;
+    readonly sizeBytesMax: number;
+    readonly key: string;
+  },
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let position = 0;
+  for (;;) {
+    const leftBytes = limits.expectedBytes - position;
+    // One more than there should be, so that a read of it all leaves room and tells the end.
+    const roomBytes = leftBytes < 0 ? readSizeBytes : leftBytes + 1;
+    const buffer = new Uint8Array(Math.min(roomBytes, readSizeBytes));
+    const count = await file.read(buffer, position);
+    position += count;
+    if (position > limits.sizeBytesMax) throw tooLarge(limits.key);
+    pieces.push(buffer.subarray(0, count));
+    const isEnd = count === 0 || (leftBytes <= count && count < buffer.byteLength);
+    if (isEnd) return concatBytes(pieces);
+  }
+}
+
+function tooLarge(key: string): Error {
+  return new Error(`${key} is too large to read whole`);
 }
 
 /** Forgetting them costs a sync of a clean folder each. */

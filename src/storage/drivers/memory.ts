@@ -89,8 +89,9 @@ export class MemoryStore implements ObjectStore {
     return removed;
   }
 
-  async openAppend(key: string, offset: number): Promise<Appender> {
+  async openAppend(key: string, offset: number): Promise<Appender | undefined> {
     const before = this.#objects.get(key)?.bytes ?? new Uint8Array();
+    if (before.byteLength < offset) return undefined;
     // Grows in place by doubling, so that many small chunks do not copy everything each time.
     let buffer = new Uint8Array(Math.max(offset, 1 << 16));
     buffer.set(before.subarray(0, offset));
