@@ -1,27 +1,32 @@
 import pc from "picocolors";
 import { type RunningServer, serve } from "../server/serve.ts";
+import { activatedSocket } from "../server/socket-activation.ts";
 import { loadConfigFile } from "./config-file.ts";
+import { version } from "./version.ts";
 
 /** `berth serve [config.yml]`: serves until it is told to stop. */
 export async function runServe(path: string | undefined): Promise<void> {
   const { loaded, fileName } = loadConfigFile(path);
-  const server = await serve(loaded);
+  const server = await serve(loaded, {
+    version,
+    activatedSocket: activatedSocket(process.env, process.pid),
+  });
   if (fileName === undefined) printFirstSteps(server);
   await untilStopped(server);
 }
 
 /** Drains at the first SIGTERM or SIGINT, ends at once at the second. */
 async function untilStopped(server: RunningServer): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   let isStopping = false;
   const stop = (): void => {
-    if (isStopping) {
-      void server.kill().finally(() => process.exit(1));
-      return;
-    }
+    // The second one ends what is still running, and with it the wait for the first.
+    if (isStopping) process.exitCode = 1;
+    (isStopping ? server.kill() : server.stop()).then(resolve, reject);
     isStopping = true;
-    void server.stop().then(resolve);
   };
+  // What renews a certificate often sends this signal then, which would otherwise end the process.
+  if (server.renewCertificate !== undefined) process.on("SIGHUP", server.renewCertificate);
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   await promise;

@@ -83,6 +83,8 @@ export class Wire {
     const target = parseTarget(request.url, settings.urlBytesMax);
     const path = withoutPrefix(target.path, settings.prefix);
     seen.path = path;
+    const why = this.#options.outOfRotation?.();
+    if (why !== undefined) throw new RegistryError("unhealthy", { why });
     // Browsers ask this without credentials, so it is answered before they are looked for.
     if (request.method === "OPTIONS") return emptyReply(204, { Allow: allowAt(path) });
     const route = parseRoute(request.method, path);
@@ -123,6 +125,8 @@ export interface WireOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Why no request is answered at the moment, if so: Distribution's 503 of a failing check. */
+  readonly outOfRotation?: () => string | undefined;
   /** Told of every answer: for the access log and the metrics. Must be quick. */
   readonly onAnswer?: (answered: Answered) => void;
 }

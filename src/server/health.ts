@@ -1,121 +1,175 @@
-import { existsSync } from "node:fs";
-import { connect } from "node:net";
+import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { CheckConfig, HealthConfig } from "../config/config.ts";
+import { type Check, configuredChecks } from "./health-checks.ts";
+import { codeOf, messageOf } from "./listen-problem.ts";
+import type { Every } from "./periodic.ts";
 
-/** One thing that has to be well, asked at its own interval. */
-interface Check extends CheckConfig {
-  readonly name: string;
-  /** Throws when it is not well. */
-  readonly look: () => Promise<void>;
+export interface HealthOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly every: Every;
+}
+
+/** What is known of one check. */
+interface State {
+  readonly check: Check;
+  failuresInARow: number;
+  /** Why it is not well; undefined while it is. */
+  problem: string | undefined;
+  /** Since when it has been waiting for an answer; undefined when it is not. */
+  askedAtMs: number | undefined;
 }
 
 const storageCheck: CheckConfig = { intervalMs: 10_000, threshold: 1 };
+const storageCheckName = "storagedriver";
+/** Distribution's name for a registry that was taken out of rotation by hand. */
+const byHandName = "manual_http_status";
 
 /**
  * The state of this process and of what it stands on.
  *
  * Readiness asks the storage for a real durable write: a full or read-only disk turns it red,
- * while pulls go on being served. The checks of `health.*` come on top.
+ * while pulls go on being served. The checks of `health.*` come on top, and so does the hand of
+ * an operator. A check that gives no answer until it is due again has failed: a dead network
+ * file system answers nothing at all.
  */
 export class Health {
-  readonly #failures = new Map<string, string>();
-  readonly #counts = new Map<string, number>();
-  readonly #timers: ReturnType<typeof setInterval>[] = [];
-  readonly #logger: Logger;
-  isDraining = false;
+  readonly #options: HealthOptions;
+  readonly #states: State[] = [];
+  readonly #stops: (() => void)[] = [];
+  #isDown = false;
+  #isDraining = false;
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
+  constructor(options: HealthOptions) {
+    this.#options = options;
   }
 
-  /** Starts all checks; the first look at the storage is over when this resolves. */
+  /**
+   * Starts all checks. Resolves when the first look at the storage is over, or has taken as long
+   * as the time between two looks: a start is not held up by a storage that hangs.
+   */
   async start(config: HealthConfig, probeStorage: () => Promise<void>): Promise<void> {
     const storage: Check = {
       ...storageCheck,
       ...config.storageDriver,
-      name: "storagedriver",
+      name: storageCheckName,
       look: probeStorage,
     };
-    await this.#run(storage);
-    for (const check of [storage, ...configuredChecks(config)]) {
-      const timer = setInterval(() => void this.#run(check), check.intervalMs);
-      timer.unref();
-      this.#timers.push(timer);
-    }
+    const { promise: isLate, resolve: giveUp } = Promise.withResolvers<void>();
+    const looks = [storage, ...configuredChecks(config)].map((check) => {
+      const state: State = {
+        check,
+        failuresInARow: 0,
+        problem: undefined,
+        askedAtMs: undefined,
+      };
+      this.#states.push(state);
+      const look = (): Promise<void> => this.#look(state);
+      const stop = this.#options.every(check.intervalMs, () => {
+        if (check === storage) giveUp();
+        void look();
+      });
+      this.#stops.push(stop);
+      return look;
+    });
+    // The others have their first look at the end of their interval, as in Distribution.
+    await Promise.race([looks[0]?.(), isLate]);
   }
 
   stop(): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const stop of this.#stops) stop();
+  }
+
+  /** The registry is about to end: it takes nothing new, and says so from now on. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Takes the registry out of rotation, until it is put back. */
+  setDown(isDown: boolean): void {
+    if (isDown === this.#isDown) return;
+    this.#isDown = isDown;
+    const { logger } = this.#options;
+    if (isDown) logger.warn("the registry was taken out of rotation by hand");
+    else logger.info("the registry was put back into rotation by hand");
+  }
+
+  /**
+   * Why the API answers no request at all, or undefined when it does: as in Distribution, what
+   * an operator has configured or said takes the registry out of rotation. A storage that takes
+   * no writes does not: pulls go on.
+   */
+  outOfRotation(): string | undefined {
+    if (this.#isDown) return "taken out of rotation by hand";
+    const isOut = ({ check, problem }: State): boolean =>
+      problem !== undefined && check.name !== storageCheckName;
+    return this.#states.find(isOut)?.problem;
   }
 
   /** What is not well, by name of the check; empty when everything is. */
   problems(): Readonly<Record<string, string>> {
+    const failing = this.#states.flatMap(({ check, problem }): [string, string][] =>
+      problem === undefined ? [] : [[check.name, problem]],
+    );
     return {
-      ...Object.fromEntries(this.#failures),
-      ...(this.isDraining && { shutdown: "the registry is stopping" }),
+      ...Object.fromEntries(failing),
+      ...(this.#isDown && { [byHandName]: "taken out of rotation by hand" }),
+      ...(this.#isDraining && { shutdown: "the registry is stopping" }),
     };
   }
 
-  async #run(check: Check): Promise<void> {
+  async #look(state: State): Promise<void> {
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    if (state.askedAtMs !== undefined) {
+      // Still waiting: never two looks at once, they would only pile up.
+      const seconds = Math.round((nowMs - state.askedAtMs) / 1_000);
+      this.#failed(state, new Error(`there is no answer after ${seconds} s`));
+      return;
+    }
+    state.askedAtMs = nowMs;
     try {
-      await check.look();
-      this.#counts.delete(check.name);
-      if (this.#failures.delete(check.name)) {
-        this.#logger.info("a health check is well again", { check: check.name });
-      }
+      await state.check.look();
+      this.#succeeded(state);
     } catch (error) {
-      const count = (this.#counts.get(check.name) ?? 0) + 1;
-      this.#counts.set(check.name, count);
-      if (count < check.threshold || this.#failures.has(check.name)) return;
-      this.#failures.set(check.name, error instanceof Error ? error.message : String(error));
-      this.#logger.error("a health check fails", { check: check.name, error });
+      this.#failed(state, error);
+    } finally {
+      state.askedAtMs = undefined;
     }
   }
+
+  #succeeded(state: State): void {
+    state.failuresInARow = 0;
+    if (state.problem === undefined) return;
+    state.problem = undefined;
+    this.#options.logger.info("a health check is well again", { check: state.check.name });
+  }
+
+  /** The log hears of a failure when it begins to count, and not again until it is over. */
+  #failed(state: State, error: unknown): void {
+    state.failuresInARow += 1;
+    if (state.failuresInARow < state.check.threshold) return;
+    const isNew = state.problem === undefined;
+    state.problem = sentenceOf(error);
+    if (!isNew) return;
+    const { name } = state.check;
+    this.#options.logger.error(`a health check fails: ${state.problem}`, { check: name, error });
+  }
 }
 
-function configuredChecks(config: HealthConfig): readonly Check[] {
-  return [
-    ...config.files.map((file) => ({
-      ...file,
-      name: `file:${file.path}`,
-      look: async () => {
-        // As in Distribution: the file is put there to take the registry out of rotation.
-        if (existsSync(file.path)) throw new Error(`the file ${file.path} exists`);
-      },
-    })),
-    ...config.http.map((check) => ({
-      ...check,
-      name: `http:${check.uri}`,
-      look: async () => {
-        const headers = new Headers();
-        for (const [name, values] of check.headers) headers.set(name, values.join(", "));
-        const timeout = check.timeoutMs > 0 ? AbortSignal.timeout(check.timeoutMs) : null;
-        const answer = await fetch(check.uri, { method: "HEAD", headers, signal: timeout });
-        if (answer.status !== check.statusCode) {
-          throw new Error(`${check.uri} answered ${answer.status}`);
-        }
-      },
-    })),
-    ...config.tcp.map((check) => ({
-      ...check,
-      name: `tcp:${check.host}:${check.port}`,
-      look: () => tryConnect(check),
-    })),
-  ];
-}
+const sentences: Readonly<Record<string, string>> = {
+  ENOSPC: "the storage is full: pushes fail until there is room again, pulls go on",
+  EDQUOT: "the storage's quota is used up: pushes fail until there is room again, pulls go on",
+  EROFS: "the storage is mounted read-only: pushes fail, pulls go on",
+  EACCES: "the registry's user may not write to the storage: pushes fail, pulls go on",
+};
 
-async function tryConnect(check: HealthConfig["tcp"][number]): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const socket = connect({ host: check.host, port: check.port });
-  if (check.timeoutMs > 0) {
-    socket.setTimeout(check.timeoutMs, () => reject(new Error("the connection timed out")));
+/** What an operator reads: the innermost reason with a sentence of its own, or the message. */
+function sentenceOf(error: unknown): string {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const sentence = sentences[codeOf(cause)];
+    if (sentence !== undefined) return sentence;
   }
-  socket.once("connect", () => resolve());
-  socket.once("error", reject);
-  try {
-    await promise;
-  } finally {
-    socket.destroy();
-  }
+  return messageOf(error);
 }

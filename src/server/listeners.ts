@@ -1,55 +1,50 @@
-import { unlinkSync } from "node:fs";
-import type { HttpConfig } from "../config/config.ts";
-import type { Peer } from "../http/forwarded.ts";
-import type { Wire } from "../http/wire.ts";
+import { DirectListener } from "./direct-listener.ts";
+import { openFront } from "./front.ts";
+import { listenProblem } from "./listen-problem.ts";
+import type { Listener, ListenOptions } from "./listener.ts";
+import { readTlsMaterial, type TlsMaterial } from "./tls-options.ts";
+import { removeStaleSocket } from "./unix-socket.ts";
 
-/** A blob may be as large as it likes; everything else is limited where it is read. */
-const bodyBytesMax = Number.MAX_SAFE_INTEGER;
-/** Seconds in which a connection has to move at least a byte; the most that the server takes. */
-const idleTimeoutSeconds = 255;
-
-export interface Listener {
-  /** As a client would write it, without a path: `http://127.0.0.1:5000`, `unix:/run/berth.sock`. */
-  readonly origin: string;
-  /** Takes no new connection and waits for the open requests; `now` ends them. */
-  stop(now: boolean): Promise<void>;
-}
-
-/** Starts to answer requests where the configuration says. */
-export function listen(http: HttpConfig, wire: Wire): Listener {
-  const { listen: where } = http;
-  const fetch = (request: Request, server: Bun.Server<undefined>): Promise<Response> =>
-    wire.answer(request, peerOf(request, server));
-  const common = { maxRequestBodySize: bodyBytesMax, idleTimeout: idleTimeoutSeconds };
-  if (where.kind === "unix") {
-    removeStaleSocket(where.path);
-    const server = Bun.serve({ maxRequestBodySize: bodyBytesMax, unix: where.path, fetch });
-    return { origin: `unix:${where.path}`, stop: (now) => server.stop(now) };
+/**
+ * Starts to answer requests where the configuration says.
+ *
+ * Bun.serve is in front wherever it can be. What it cannot do goes through a forwarder in this
+ * process (front.ts): sockets that were opened before, client certificates that are looked at by
+ * other rules than its own, and a certificate that changes on a Unix socket.
+ *
+ * @throws {Error} with a sentence that says what is wrong and what to do.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { http, logger, activatedSocket } = options;
+  const material = http.tls && readTlsMaterial(http.tls);
+  if (material !== undefined) warnOfEnd(material, options);
+  if (http.listen.kind === "unix" && activatedSocket === undefined) {
+    await removeStaleSocket(http.listen.path);
   }
-  const server = Bun.serve({
-    ...common,
-    port: where.port,
-    ...(where.host !== undefined && { hostname: where.host }),
-    fetch,
-  });
-  const host = where.host ?? "localhost";
-  const shown = host.includes(":") ? `[${host}]` : host;
-  return { origin: `http://${shown}:${server.port}`, stop: (now) => server.stop(now) };
-}
-
-function peerOf(request: Request, server: Bun.Server<undefined>): Peer {
-  return {
-    // On a socket for both families an IPv4 peer comes mapped; people know it by its own form.
-    address: () => server.requestIP(request)?.address.replace(/^::ffff:/, "") ?? "",
-    isTls: false,
-  };
-}
-
-/** A socket that an earlier process left behind would keep this one from listening. */
-function removeStaleSocket(path: string): void {
+  if (!isFrontNeeded(options)) return DirectListener.open(options, material);
+  if (http.isHttp2Enabled && material !== undefined) {
+    logger.warn("HTTP/2 is not offered on this kind of listener; clients use HTTP/1.1");
+  }
   try {
-    unlinkSync(path);
-  } catch {
-    // There was none: the usual case. Anything else shows when the socket is opened.
+    return await openFront({ ...options, material });
+  } catch (error) {
+    throw listenProblem(error, { key: "http.addr", listen: http.listen });
   }
+}
+
+function isFrontNeeded({ http, activatedSocket }: ListenOptions): boolean {
+  if (activatedSocket !== undefined) return true;
+  if (http.tls === undefined) return false;
+  const mode = http.tls.clientCertificates?.mode;
+  return (
+    http.listen.kind === "unix" ||
+    mode === "require-any-client-cert" ||
+    mode === "verify-client-cert-if-given"
+  );
+}
+
+function warnOfEnd({ validUntilMs, subject }: TlsMaterial, { clock, logger }: ListenOptions): void {
+  if (validUntilMs > clock.nowMs()) return;
+  const validUntil = new Date(validUntilMs).toISOString();
+  logger.warn("the certificate has ended: clients will refuse it", { subject, validUntil });
 }

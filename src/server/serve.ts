@@ -13,10 +13,13 @@ import { createLogger } from "../telemetry/logger.ts";
 import { createPrometheus, type PrometheusMetrics } from "../telemetry/prometheus.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { Health } from "./health.ts";
-import { type Listener, listen } from "./listeners.ts";
+import type { Listener } from "./listener.ts";
+import { listen } from "./listeners.ts";
 import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
+import { systemEvery } from "./periodic.ts";
 import { requestObserver } from "./request-observer.ts";
+import type { Server } from "./server-socket.ts";
 import { wireSettings } from "./settings.ts";
 
 /**
@@ -30,8 +33,17 @@ export interface RunningServer {
   readonly dataFolder: string;
   /** Lets open requests finish, `drainTimeoutMs` at most, then closes everything. */
   stop(): Promise<void>;
-  /** Ends at once what is still running. */
+  /** Ends at once what is still running, also when `stop` was called before. */
   kill(): Promise<void>;
+  /** Looks at once whether the certificate's files have changed; undefined without TLS. */
+  readonly renewCertificate: (() => void) | undefined;
+}
+
+/** What only the program that starts a server knows. */
+export interface ServeOptions {
+  readonly version: string;
+  /** The descriptor of a socket that is open already (sd_listen_fds(3)). */
+  readonly activatedSocket: number | undefined;
 }
 
 interface Parts {
@@ -40,7 +52,9 @@ interface Parts {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: PrometheusMetrics;
+  /** The access log, and the log for people. */
   readonly lines: LineWriter;
+  readonly errors: LineWriter;
   readonly ends: AbortController;
 }
 
@@ -49,7 +63,7 @@ const standardOutput = 1;
 const standardError = 2;
 
 /** Starts a registry as configured, and resolves when it answers requests. */
-export async function serve(loaded: LoadedConfig): Promise<RunningServer> {
+export async function serve(loaded: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
   const { config } = loaded;
   const errors = new LineWriter(standardError);
   const logger = createLogger({
@@ -66,31 +80,95 @@ export async function serve(loaded: LoadedConfig): Promise<RunningServer> {
     logger,
     metrics: createPrometheus(),
     lines: new LineWriter(standardOutput),
+    errors,
     ends: new AbortController(),
   };
   for (const { path, message } of loaded.warnings) logger.warn(message, { key: path });
   for (const { path, message } of loaded.notices) logger.info(message, { key: path });
-  const opened = await openStorage(parts);
-  const health = new Health(logger);
-  await health.start(config.health, () => opened.objects.probe());
-  const listener = listen(config.http, await createWire(parts, opened));
-  const debug =
-    config.http.debug && startDebugServer({ ...parts, debug: config.http.debug, health });
-  startBackgroundWorks(parts, opened);
-  sayWhatIsOpen(parts, listener);
-  const close = async (isNow: boolean): Promise<void> => {
-    health.isDraining = true;
-    parts.ends.abort();
-    await stopListener(listener, isNow ? 0 : config.http.drainTimeoutMs);
+  try {
+    const opened = await openStorage(parts);
+    try {
+      return await startServing(parts, opened, options);
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  } catch (error) {
+    // What was logged comes before what the command line says of the failure.
+    errors.flush();
+    throw error;
+  }
+}
+
+async function startServing(
+  parts: Parts,
+  opened: OpenRegistry,
+  options: ServeOptions,
+): Promise<RunningServer> {
+  const { config, clock, logger } = parts;
+  const health = new Health({ clock, logger, every: systemEvery });
+  const wire = await createWire(parts, opened, health);
+  let debug: Server | undefined;
+  try {
+    await health.start(config.health, () => opened.objects.probe());
+    debug =
+      config.http.debug &&
+      startDebugServer({ ...parts, ...options, debug: config.http.debug, health });
+    const listener = await listen({
+      ...options,
+      http: config.http,
+      answer: (request, peer) => wire.answer(request, peer),
+      clock,
+      logger,
+      every: systemEvery,
+    });
+    startBackgroundWorks(parts, opened);
+    sayWhatIsOpen(parts, listener);
+    return runningServer({ parts, opened, health, listener, debug });
+  } catch (error) {
     health.stop();
     await debug?.stop(true);
-    await opened.close();
-    logger.info("the registry has stopped");
-    parts.lines.flush();
-    errors.flush();
+    throw error;
+  }
+}
+
+interface Running {
+  readonly parts: Parts;
+  readonly opened: OpenRegistry;
+  readonly health: Health;
+  readonly listener: Listener;
+  readonly debug: Server | undefined;
+}
+
+function runningServer(running: Running): RunningServer {
+  const { parts, listener } = running;
+  const { config } = parts;
+  let closing: Promise<void> | undefined;
+  const { promise: hurry, resolve: hurryUp } = Promise.withResolvers<void>();
+  const stop = (): Promise<void> => (closing ??= close(running, hurry));
+  return {
+    origin: listener.origin,
+    dataFolder: dataFolderOf(config),
+    stop,
+    kill: () => {
+      hurryUp();
+      return stop();
+    },
+    renewCertificate: config.http.tls && (() => listener.renewCertificate()),
   };
-  const dataFolder = dataFolderOf(config);
-  return { origin: listener.origin, dataFolder, stop: () => close(false), kill: () => close(true) };
+}
+
+async function close(running: Running, hurry: Promise<void>): Promise<void> {
+  const { parts, opened, health, listener, debug } = running;
+  health.drain();
+  parts.ends.abort();
+  await stopListener(listener, parts.config.http.drainTimeoutMs, hurry);
+  health.stop();
+  await debug?.stop(true);
+  await opened.close();
+  parts.logger.info("the registry has stopped");
+  parts.lines.flush();
+  parts.errors.flush();
 }
 
 async function openStorage({ config, clock, random, logger }: Parts): Promise<OpenRegistry> {
@@ -101,7 +179,7 @@ async function openStorage({ config, clock, random, logger }: Parts): Promise<Op
   return openConfiguredRegistry(config, { clock, random, logger });
 }
 
-async function createWire(parts: Parts, { registry }: OpenRegistry): Promise<Wire> {
+async function createWire(parts: Parts, { registry }: OpenRegistry, health: Health): Promise<Wire> {
   const { config } = parts;
   return new Wire({
     ...parts,
@@ -109,6 +187,7 @@ async function createWire(parts: Parts, { registry }: OpenRegistry): Promise<Wir
     authenticator: await authenticatorFor(config.auth, parts),
     settings: wireSettings(config),
     trust: proxyTrust(config.http.trustedProxies),
+    outOfRotation: () => health.outOfRotation(),
     onAnswer: requestObserver({
       ...parts,
       accessLog: config.log.accessLog,
@@ -157,14 +236,14 @@ function dataFolderOf({ storage: { driver } }: Config): string {
   return driver.kind === "filesystem" ? resolve(driver.rootDirectory) : "memory";
 }
 
-async function stopListener(listener: Listener, drainTimeoutMs: number): Promise<void> {
-  if (drainTimeoutMs === 0) {
-    await listener.stop(true);
-    return;
-  }
+async function stopListener(
+  listener: Listener,
+  drainTimeoutMs: number,
+  hurry: Promise<void>,
+): Promise<void> {
   const { promise: timeout, resolve: giveUp } = Promise.withResolvers<void>();
   const timer = setTimeout(giveUp, drainTimeoutMs);
-  await Promise.race([listener.stop(false), timeout]);
+  if (drainTimeoutMs > 0) await Promise.race([listener.stop(false), timeout, hurry]);
   clearTimeout(timer);
   await listener.stop(true);
 }
