@@ -14,6 +14,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import { proxyTrust } from "../../src/http/forwarded.ts";
 import { Wire } from "../../src/http/wire.ts";
 import { listen } from "../../src/server/listeners.ts";
+import { systemEvery } from "../../src/server/periodic.ts";
 import { type OpenRegistry, openRegistry } from "../../src/server/open-registry.ts";
 import { registryPolicy, wireSettings } from "../../src/server/settings.ts";
 import type { FileSystem } from "../../src/storage/drivers/file-system.ts";
@@ -91,7 +92,14 @@ export async function startWireRig(options: WireRigOptions): Promise<WireRig> {
     random: systemRandom,
     logger,
   });
-  const listener = listen(config.http, wire);
+  const listener = await listen({
+    http: config.http,
+    answer: (request, peer) => wire.answer(request, peer),
+    clock,
+    logger,
+    every: systemEvery,
+    activatedSocket: undefined,
+  });
   const port = Number(listener.origin.slice(listener.origin.lastIndexOf(":") + 1));
   return {
     ...opened,
