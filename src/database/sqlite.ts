@@ -1,4 +1,9 @@
-import { Database as Connection, type Statement as NativeStatement, SQLiteError } from "bun:sqlite";
+import {
+  constants,
+  Database as Connection,
+  type Statement as NativeStatement,
+  SQLiteError,
+} from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -31,30 +36,66 @@ const beginAttemptsMax = 2_500;
 /** Rows of one transaction that are written before other work of the program gets its turn. */
 const rowsPerTurn = 128;
 
+/** How often each file is open in this process. */
+const opened = new Map<string, number>();
+const opening = new KeyedMutex();
+
 /** Opens or creates the file at `path`, in write-ahead logging, and brings its schema up. */
 export async function openSqlite<Tables>(
   path: string,
   options: DatabaseOptions,
 ): Promise<Database<Tables>> {
-  const isMemory = path === ":memory:";
-  const connections: Connection[] = [];
   try {
-    if (!isMemory) mkdirSync(dirname(path), { recursive: true });
-    const writer = new Connection(path, { create: true, readwrite: true, strict: true });
-    connections.push(writer);
-    await configureWriter(writer, options);
-    await migrateSqlite(writer, path, options);
-    const reader = isMemory ? writer : new Connection(path, { readonly: true, strict: true });
-    if (!isMemory) {
-      connections.push(reader);
-      reader.run(`pragma busy_timeout = ${busyTimeoutMs}`);
+    if (path === ":memory:") {
+      const connection = await openWriter(path, options);
+      await migrateSqlite(connection, path, options);
+      const session = new Session(connection);
+      return new SqliteDatabase<Tables>({ reader: session, writer: session });
     }
-    const watch = isMemory ? undefined : ChangeWatch.open(path);
-    const cache = watch === undefined ? undefined : new ReadCache(watch);
-    return new SqliteDatabase<Tables>(new Session(reader, cache), new Session(writer));
+    // One after the other: the watch is mapped while nothing of the file is open here.
+    return await opening.run(path, () => openFile<Tables>(path, options));
   } catch (cause) {
-    for (const connection of connections) connection.close();
     throw new Error(`cannot open the database ${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function openFile<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
+  mkdirSync(dirname(path), { recursive: true });
+  await prepareFile(path, options);
+  const count = opened.get(path) ?? 0;
+  const watch = count === 0 ? ChangeWatch.prepare(path) : undefined;
+  const writer = await openWriter(path, options);
+  const reader = new Connection(path, { readonly: true, strict: true });
+  reader.run(`pragma busy_timeout = ${busyTimeoutMs}`);
+  reader.query("select count(*) from sqlite_schema").get();
+  const cache = watch?.begin() === true ? new ReadCache(watch) : undefined;
+  opened.set(path, count + 1);
+  return new SqliteDatabase<Tables>({
+    reader: new Session(reader, cache),
+    writer: new Session(writer),
+    onClose: () => opened.set(path, (opened.get(path) ?? 1) - 1),
+  });
+}
+
+/** Creates the file if need be, brings its schema up, and leaves the log's files where they are. */
+async function prepareFile(path: string, options: DatabaseOptions): Promise<void> {
+  const connection = await openWriter(path, options);
+  try {
+    connection.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
+    await migrateSqlite(connection, path, options);
+  } finally {
+    connection.close();
+  }
+}
+
+async function openWriter(path: string, options: DatabaseOptions): Promise<Connection> {
+  const writer = new Connection(path, { create: true, readwrite: true, strict: true });
+  try {
+    await configureWriter(writer, options);
+    return writer;
+  } catch (cause) {
+    writer.close();
+    throw cause;
   }
 }
 
@@ -197,11 +238,13 @@ class SqliteDatabase<Tables> implements Database<Tables> {
   readonly #writer: Session;
   readonly #builder = queryBuilder<Tables>("sqlite");
   readonly #mutex = new KeyedMutex();
+  readonly #onClose: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(reader: Session, writer: Session) {
-    this.#reader = reader;
-    this.#writer = writer;
+  constructor(parts: { reader: Session; writer: Session; onClose?: () => void }) {
+    this.#reader = parts.reader;
+    this.#writer = parts.writer;
+    this.#onClose = parts.onClose;
   }
 
   prepare<A extends Arguments, R>(build: Build<Tables, A, R>): Statement<A, R> {
@@ -244,6 +287,7 @@ class SqliteDatabase<Tables> implements Database<Tables> {
         this.#isClosed = true;
         if (this.#reader !== this.#writer) this.#reader.close();
         this.#writer.close();
+        this.#onClose?.();
       }
       return Promise.resolve();
     });

@@ -1,12 +1,13 @@
+import { constants, Database as Connection } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf } from "../oci/digest.ts";
-import { parseRepositoryName } from "../oci/repository-name.ts";
-import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
-import { ChangeWatch } from "./change-watch.ts";
-import { ReadCache } from "./read-cache.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/repository-name.ts";
+import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
+import { ChangeWatch } from "../../src/database/change-watch.ts";
+import { ReadCache } from "../../src/database/read-cache.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -42,9 +43,14 @@ test("a store sees what it recorded itself, at once and always", async () => {
 
 test("nothing is asked twice while nothing changes", async () => {
   const path = join(folder, "quiet.sqlite");
+  const first = new Connection(path);
+  first.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
+  first.run("pragma journal_mode = wal");
+  first.run("create table anything (id integer)");
+  first.close();
+  const watch = ChangeWatch.prepare(path) ?? expect.unreachable();
   const store = await openMetadataStore({ kind: "sqlite", path });
-  await store.recordBlob(name, { digest: digestOf("c"), sizeBytes: 1 });
-  const watch = ChangeWatch.open(path) ?? expect.unreachable();
+  expect(watch.begin()).toBe(true);
   const cache = new ReadCache(watch);
   let asked = 0;
   const ask = (): number => {
@@ -58,12 +64,13 @@ test("nothing is asked twice while nothing changes", async () => {
   expect(cache.answer(statement, ["b"], source)).toBe(2);
   await store.recordBlob(name, { digest: digestOf("d"), sizeBytes: 1 });
   expect(cache.answer(statement, ["a"], source)).toBe(3);
+  expect(cache.answer(statement, ["a"], source)).toBe(3);
   await store.close();
 });
 
 const writerProgram = `
-  const { openMetadataStore } = await import("${import.meta.dir}/../metadata/sql-metadata-store.ts");
-  const { digestOf } = await import("${import.meta.dir}/../oci/digest.ts");
+  const { openMetadataStore } = await import("${import.meta.dir}/../../src/metadata/sql-metadata-store.ts");
+  const { digestOf } = await import("${import.meta.dir}/../../src/oci/digest.ts");
   const store = await openMetadataStore({ kind: "sqlite", path: process.argv.at(-1) });
   await store.recordBlob("team/app", { digest: digestOf("a"), sizeBytes: 7 });
   await store.close();
