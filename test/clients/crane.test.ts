@@ -4,7 +4,7 @@ import { trustedBySystem } from "../support/client-options.ts";
 import {
   blobStatus,
   describeModes,
-  mountedInto,
+  expectMounted,
   password,
   storedDigest,
   storedManifest,
@@ -71,7 +71,7 @@ await describeWith("crane", [...imageTools, "crane", "openssl"], (tools) => {
       for (const digest of image.layerDigests) {
         expect(await blobStatus(endpoint(), "mounted/app", digest)).toBe(200);
       }
-      expect(endpoint().server.log()).toMatch(mountedInto("mounted/app"));
+      await expectMounted(endpoint(), "mounted/app");
       expect(await crane("digest", at("mounted/app:v1"))).toBe(
         await crane("digest", at("team/app:v1")),
       );

@@ -8,7 +8,7 @@ import {
   blobStatus,
   describeModes,
   type Endpoint,
-  mountedInto,
+  expectMounted,
   password,
   storedDigest,
   storedManifest,
@@ -92,7 +92,7 @@ export async function dockerEngineSuite(kind: EngineKind): Promise<void> {
         for (const digest of layersOf(stored?.content)) {
           expect(await blobStatus(endpoint(), "mount/target", digest)).toBe(200);
         }
-        expect(endpoint().server.log()).toMatch(mountedInto("mount/target"));
+        await expectMounted(endpoint(), "mount/target");
         await forget(at("mount/source:v1"), at("mount/target:v1"));
         await engine().docker(["pull", at("mount/target:v1")]);
         expect(await cat(at("mount/target:v1"))).toBe("small");

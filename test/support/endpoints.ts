@@ -4,7 +4,7 @@
  *
  * Also what the tests ask the server themselves, beside the client they test.
  */
-import { afterAll, beforeAll, describe } from "bun:test";
+import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createPrivateAuthority, type PrivateAuthority } from "./private-authority.ts";
@@ -142,11 +142,16 @@ export async function blobStatus(
 }
 
 /**
- * The line of the access log that says that a blob was mounted into `repository`: these clients
- * never send a blob in the POST itself, so a POST that made a blob was a mount.
+ * Waits for the line of the access log that says that a blob was mounted into `repository`.
+ *
+ * These clients never send a blob in the POST itself: a POST that made a blob was a mount. The
+ * line may come a moment after the answer, since a log is written in batches.
  */
-export function mountedInto(repository: string): RegExp {
-  return new RegExp(`"POST /v2/${repository}/blobs/uploads/[^" ]* HTTP/1.1" 201 `);
+export async function expectMounted(endpoint: Endpoint, repository: string): Promise<void> {
+  const mounted = new RegExp(`"POST /v2/${repository}/blobs/uploads/[^" ]* HTTP/1.1" 201 `);
+  const endsAt = performance.now() + 5_000;
+  while (!mounted.test(endpoint.server.log()) && performance.now() < endsAt) await Bun.sleep(50);
+  expect(endpoint.server.log()).toMatch(mounted);
 }
 
 export function sha256(bytes: Uint8Array | string): string {

@@ -10,7 +10,7 @@ import { describe, test } from "bun:test";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { installPackages, unpackSuite } from "./debian.ts";
+import { installPackages, packageVersion, unpackSuite } from "./debian.ts";
 import { run, tryRun } from "./processes.ts";
 import { oncePerRun } from "./run-folder.ts";
 
@@ -31,7 +31,7 @@ function debian(packageName: string, program: string, ...versionArgs: string[]):
   return { source: { from: "debian", package: packageName }, program, versionArgs };
 }
 
-const engine26 = ["docker.io", "docker-cli", "docker-buildx", "containerd"];
+const engine26 = ["docker.io", "docker-cli", "containerd"];
 const engine28 = ["docker.io", "docker-cli", "containerd"];
 
 const catalogue = {
@@ -53,14 +53,14 @@ const catalogue = {
   umoci: debian("umoci", "/usr/bin/umoci", "--version"),
   unzip: debian("unzip", "/usr/bin/unzip", "-v"),
   buildx: {
-    source: { from: "trixie", packages: engine26 },
+    source: { from: "trixie", packages: ["docker-buildx"] },
     program: "usr/libexec/docker/cli-plugins/docker-buildx",
     versionArgs: ["version"],
   },
   cosign: {
     source: { from: "trixie", packages: ["cosign"] },
     program: "usr/bin/cosign",
-    versionArgs: ["version", "--json"],
+    versionArgs: ["version"],
   },
   "docker-26": {
     source: { from: "trixie", packages: engine26 },
@@ -80,15 +80,15 @@ const catalogue = {
   crane: {
     source: { from: "sid", packages: ["crane"] },
     program: "usr/bin/crane",
-    versionArgs: ["--help"],
+    versionArgs: ["version"],
   },
   "containerd-2": {
-    source: { from: "sid", packages: engine28 },
+    source: { from: "sid", packages: ["containerd"] },
     program: "usr/bin/containerd",
     versionArgs: ["--version"],
   },
   "ctr-2": {
-    source: { from: "sid", packages: engine28 },
+    source: { from: "sid", packages: ["containerd"] },
     program: "usr/bin/ctr",
     versionArgs: ["--version"],
   },
@@ -179,12 +179,26 @@ async function lookForTool(name: ToolName): Promise<FoundTool> {
     return say(name, { path, missing: { reason, isAllowed } });
   }
   if (entry.versionArgs.length === 0) return say(name, { path });
+  // A package of another suite may need libraries that this system has not.
   const answer = await tryRun([path, ...entry.versionArgs]);
   if (answer.exitCode !== 0) {
     const reason = `it does not run: ${answer.output.trim().split("\n")[0] ?? ""}`;
     return say(name, { path, missing: { reason, isAllowed } });
   }
-  return say(name, { path }, answer.output.match(/v?\d+\.\d+(\.\d+)?[\w.+~-]*/)?.[0]);
+  return say(name, { path }, await versionOf(entry, answer.output));
+}
+
+async function versionOf({ source }: ToolEntry, answer: string): Promise<string> {
+  switch (source.from) {
+    case "debian":
+      return packageVersion(source.package);
+    case "trixie":
+    case "sid":
+      return packageVersion(source.packages[0] ?? "", join(toolsFolder, `${source.from}.apt`));
+    case "npm":
+    case "go":
+      return answer.trim().split("\n")[0] ?? "";
+  }
 }
 
 function say(name: ToolName, tool: FoundTool, version = ""): FoundTool {
