@@ -13,15 +13,18 @@ import { type RegistryConfig, startRegistry } from "../support/registry-server.t
 import { temporaryFolder } from "../support/run-folder.ts";
 import { describeWith } from "../support/tools.ts";
 
+// Foreign layers are refused unless their addresses are allowed, as with Distribution.
+const urls = { allow: ["^https?://"] };
+const refusesSparse: RegistryConfig = { validation: { manifests: { urls } } };
 const acceptsSparse: RegistryConfig = {
-  validation: { manifests: { indexes: { platforms: "none" } } },
+  validation: { manifests: { urls, indexes: { platforms: "none" } } },
 };
 
 await describeWith("the official conformance runner", ["conformance"], (tools) => {
   for (const version of ["1.1", "dev"]) {
     for (const sparse of [false, true]) {
       test(`version ${version}, sparse manifests ${sparse ? "accepted" : "disabled"}`, async () => {
-        const server = await startRegistry(sparse ? { config: acceptsSparse } : {});
+        const server = await startRegistry({ config: sparse ? acceptsSparse : refusesSparse });
         const folder = temporaryFolder("conformance");
         const ended = await tryRun([tools.path("conformance")], {
           cwd: folder,
