@@ -35,7 +35,6 @@ const engine26 = ["docker.io", "docker-cli", "containerd"];
 const engine28 = ["docker.io", "docker-cli", "containerd"];
 
 const catalogue = {
-  "apache2-utils": debian("apache2-utils", "/usr/bin/htpasswd"),
   buildah: debian("buildah", "/usr/bin/buildah", "--version"),
   busybox: debian("busybox-static", "/bin/busybox", "--help"),
   caddy: debian("caddy", "/usr/bin/caddy", "version"),
@@ -157,7 +156,7 @@ export async function describeWith(
     describe(title, () => body({ path }));
     return;
   }
-  const reasons = missing.map(({ reason }) => reason).join("; ");
+  const reasons = missing.map(({ reason }) => reason.replace(/\s+/g, " ")).join("; ");
   if (isCi && missing.some(({ isAllowed }) => !isAllowed)) {
     test(`${title}: its tools are there`, () => {
       throw new Error(reasons);
