@@ -6,7 +6,7 @@ import {
   ask,
   blobStatus,
   describeModes,
-  mountedInto,
+  expectMounted,
   password,
   storedDigest,
   storedManifest,
@@ -82,7 +82,7 @@ await describeWith("buildah", ["buildah", "busybox", "openssl"], () => {
       await local("tag", at("build/app:v1"), at("build/copy:v1"));
       await remote("push", at("build/app:v1"));
       await remote("push", at("build/copy:v1"));
-      expect(endpoint().server.log()).toMatch(mountedInto("build/copy"));
+      await expectMounted(endpoint(), "build/copy");
       const stored = await storedManifest(endpoint(), "build/copy", "v1");
       for (const { digest } of (stored?.content["layers"] ?? []) as { digest: string }[]) {
         expect(await blobStatus(endpoint(), "build/copy", digest)).toBe(200);

@@ -4,7 +4,7 @@ import { trustedBySystem } from "../support/client-options.ts";
 import {
   blobStatus,
   describeModes,
-  mountedInto,
+  expectMounted,
   password,
   storedDigest,
   storedManifest,
@@ -71,7 +71,7 @@ await describeWith("crane", [...imageTools, "crane", "openssl"], (tools) => {
       for (const digest of image.layerDigests) {
         expect(await blobStatus(endpoint(), "mounted/app", digest)).toBe(200);
       }
-      expect(endpoint().server.log()).toMatch(mountedInto("mounted/app"));
+      await expectMounted(endpoint(), "mounted/app");
       expect(await crane("digest", at("mounted/app:v1"))).toBe(
         await crane("digest", at("team/app:v1")),
       );
@@ -102,9 +102,7 @@ await describeWith("crane", [...imageTools, "crane", "openssl"], (tools) => {
       await crane("append", "--base", at("team/app:v1"), "-f", layer, "-t", at("team/app:v2"));
       await crane("mutate", at("team/app:v2"), "--label", "a=b", "--tag", at("team/app:v3"));
       await crane("tag", at("team/app:v3"), "latest");
-      expect((await crane("ls", at("team/app"))).split("\n")).toEqual([
-        ...["latest", "v1", "v2", "v3"],
-      ]);
+      expect((await crane("ls", at("team/app"))).split("\n")).toEqual(["latest", "v1", "v2", "v3"]);
       expect((await crane("catalog", endpoint().host)).split("\n")).toContain("mounted/app");
     });
 

@@ -52,7 +52,11 @@ await describeWith("helm", ["helm", "unzip", "openssl"], (tools) => {
       await helm("pull", `${charts()}/boat`, ...options, ...remoteOptions());
       expect(await run(["cat", join(output, "boat", "values.yaml")])).toBe("sails: 0.1.7");
       const shown = await helm(
-        ...["show", "values", `${charts()}/boat`, "--version", "0.2.1+build.5"],
+        "show",
+        "values",
+        `${charts()}/boat`,
+        "--version",
+        "0.2.1+build.5",
         ...remoteOptions(),
       );
       expect(shown).toBe("sails: 0.2.1+build.5");

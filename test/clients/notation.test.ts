@@ -34,7 +34,9 @@ await describeWith("notation", [...imageTools, "notation", "openssl"], (tools) =
       ...(endpoint().needsLogin ? ["--username", user, "--password", secret] : []),
     ];
     const command = (verb: string, ...args: string[]): string[] => [
-      ...[tools.path("notation"), ...verb.split(" "), ...args],
+      tools.path("notation"),
+      ...verb.split(" "),
+      ...args,
     ];
     const notation = async (verb: string, ...args: string[]): Promise<string> =>
       run(command(verb, ...args), { env: env() });

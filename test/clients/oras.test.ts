@@ -99,12 +99,14 @@ await describeWith("oras", [...imageTools, "oras", "openssl"], (tools) => {
         const target = at(`team/${name}:v1`);
         const copy = [tools.path("oras"), "copy", "--recursive"];
         await run([
-          ...[...copy, ...remoteOptions("to-"), "--from-oci-layout", `${image.layout}:v1`, target],
+          ...copy,
+          ...remoteOptions("to-"),
+          "--from-oci-layout",
+          `${image.layout}:v1`,
+          target,
         ]);
         const pulled = join(temporaryFolder("pulled"), "oci");
-        await run([
-          ...[...copy, ...remoteOptions("from-"), "--to-oci-layout", target, `${pulled}:v1`],
-        ]);
+        await run([...copy, ...remoteOptions("from-"), "--to-oci-layout", target, `${pulled}:v1`]);
         expectSameBlobs(pulled, image);
       }
     });

@@ -34,10 +34,25 @@ await describeWith("podman", [...imageTools, "podman", "runc", "openssl"], () =>
     mkdirSync(join(work, "tmp"));
     // A mount namespace of its own: what podman mounts goes with each command.
     const podman = [
-      ...["unshare", "--mount", "--propagation", "private", "podman"],
-      ...["--root", join(work, "graph"), "--runroot", join(work, "run")],
-      ...["--tmpdir", join(work, "tmp"), "--storage-driver", "vfs", "--runtime", "runc"],
-      ...["--cgroup-manager", "cgroupfs", "--events-backend", "file"],
+      "unshare",
+      "--mount",
+      "--propagation",
+      "private",
+      "podman",
+      "--root",
+      join(work, "graph"),
+      "--runroot",
+      join(work, "run"),
+      "--tmpdir",
+      join(work, "tmp"),
+      "--storage-driver",
+      "vfs",
+      "--runtime",
+      "runc",
+      "--cgroup-manager",
+      "cgroupfs",
+      "--events-backend",
+      "file",
     ];
     // Where podman looks by itself when XDG_RUNTIME_DIR is `work`.
     const auth = ["--authfile", join(work, "containers", "auth.json")];

@@ -5,7 +5,7 @@ import {
   blobStatus,
   describeModes,
   type Endpoint,
-  mountedInto,
+  expectMounted,
   password,
   storedDigest,
   storedManifest,
@@ -102,7 +102,7 @@ await describeWith("skopeo", [...imageTools, "openssl", "debootstrap"], () => {
         expect(await blobStatus(endpoint(), "other/place", digest)).toBe(200);
       }
       expectSameBlobs(await pull("other/place:v1"), image);
-      expect(endpoint().server.log()).toMatch(mountedInto("other/place"));
+      await expectMounted(endpoint(), "other/place");
     });
 
     test("inspect and list-tags tell what was pushed", async () => {

@@ -1,8 +1,8 @@
 /** What every containerd must be able to do with the registry, by its own client `ctr`. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { type Containerd, startContainerd } from "./containerd-daemon.ts";
 import { tlsOptions } from "./client-options.ts";
+import { type Containerd, startContainerd } from "./containerd-daemon.ts";
 import { describeModes, password, storedDigest, user } from "./endpoints.ts";
 import {
   type ImageFixture,
@@ -42,7 +42,10 @@ export async function containerdSuite(kind: ContainerdKind): Promise<void> {
       }
       const at = (name: string): string => `${endpoint().host}/${name}`;
       const ctr = (...args: string[]): string[] => [
-        ...[tools.path(kind.ctr), "--address", containerd().socket, ...args],
+        tools.path(kind.ctr),
+        "--address",
+        containerd().socket,
+        ...args,
       ];
 
       function remoteOptions(secret = password): string[] {
@@ -130,7 +133,11 @@ export async function containerdSuite(kind: ContainerdKind): Promise<void> {
         const credentials = endpoint().needsLogin ? ["--creds", `${user}:${password}`] : [];
         const flags = [...tlsOptions(endpoint()), ...credentials];
         const digest = await run([
-          ...["skopeo", "inspect", ...flags, "--format", "{{.Digest}}"],
+          "skopeo",
+          "inspect",
+          ...flags,
+          "--format",
+          "{{.Digest}}",
           `docker://${at("team/app:v1")}`,
         ]);
         expect(digest).toBe((await smallImage()).digest);

@@ -90,13 +90,21 @@ export async function unpackSuite(
       for (const file of readdirSync(archives)) {
         await run(["dpkg-deb", "-x", join(archives, file), root]);
       }
-      writeFileSync(join(state, "unpacked", name), "");
+      writeFileSync(join(state, "unpacked", name), readdirSync(archives).join());
     } catch (error) {
       missing.set(name, `${name} of suite ${suite}: ${reason(error)}`);
     }
     rmSync(archives, { recursive: true, force: true });
   }
   return { root, missing };
+}
+
+/** The version of a package that was installed, or unpacked from another suite. */
+export async function packageVersion(name: string, suiteState?: string): Promise<string> {
+  if (suiteState === undefined) return run(["dpkg-query", "-W", "-f", "${Version}", name]);
+  // The archive's name: package_version_architecture.deb
+  const archive = readFileSync(join(suiteState, "unpacked", name), "utf8");
+  return decodeURIComponent(archive.split("_")[1] ?? "");
 }
 
 /** The mirror of the Debian archive in the machine's apt sources, in either of their two forms. */

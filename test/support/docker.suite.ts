@@ -8,7 +8,7 @@ import {
   blobStatus,
   describeModes,
   type Endpoint,
-  mountedInto,
+  expectMounted,
   password,
   storedDigest,
   storedManifest,
@@ -92,7 +92,7 @@ export async function dockerEngineSuite(kind: EngineKind): Promise<void> {
         for (const digest of layersOf(stored?.content)) {
           expect(await blobStatus(endpoint(), "mount/target", digest)).toBe(200);
         }
-        expect(endpoint().server.log()).toMatch(mountedInto("mount/target"));
+        await expectMounted(endpoint(), "mount/target");
         await forget(at("mount/source:v1"), at("mount/target:v1"));
         await engine().docker(["pull", at("mount/target:v1")]);
         expect(await cat(at("mount/target:v1"))).toBe("small");
@@ -265,8 +265,13 @@ function buildxTests(facts: {
     const name = at("buildx/zstd:v1");
     const compression = "compression=zstd,force-compression=true,oci-mediatypes=true";
     await engine().docker([
-      ...["buildx", "build", "--platform", "linux/amd64,linux/arm64"],
-      ...["--output", `type=image,push=true,${compression},name=${name}`, context("zstd\n")],
+      "buildx",
+      "build",
+      "--platform",
+      "linux/amd64,linux/arm64",
+      "--output",
+      `type=image,push=true,${compression},name=${name}`,
+      context("zstd\n"),
     ]);
     const stored = await storedManifest(endpoint(), "buildx/zstd", "v1");
     const [child] = digestsIn(stored?.content["manifests"]);
@@ -285,12 +290,18 @@ function buildxTests(facts: {
       const build = ["buildx", "build", "--tag", "cached:v1"];
       await engine().docker([
         ...build,
-        ...["--cache-to", `type=registry,ref=${reference},${options}`, folder],
+        "--cache-to",
+        `type=registry,ref=${reference},${options}`,
+        folder,
       ]);
       await engine().docker(["builder", "prune", "--all", "--force"]);
       const again = await engine().tryDocker([
-        ...[...build, "--progress", "plain"],
-        ...["--cache-from", `type=registry,ref=${reference}`, folder],
+        ...build,
+        "--progress",
+        "plain",
+        "--cache-from",
+        `type=registry,ref=${reference}`,
+        folder,
       ]);
       expect(again.exitCode).toBe(0);
       expect(again.output).toMatch(/CACHED/);

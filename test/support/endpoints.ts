@@ -142,11 +142,21 @@ export async function blobStatus(
 }
 
 /**
- * The line of the access log that says that a blob was mounted into `repository`: these clients
- * never send a blob in the POST itself, so a POST that made a blob was a mount.
+ * Waits for the line of the access log that says that a blob was mounted into `repository`.
+ *
+ * These clients never send a blob in the POST itself: a POST that made a blob was a mount. The
+ * line may come a moment after the answer, since a log is written in batches.
  */
-export function mountedInto(repository: string): RegExp {
-  return new RegExp(`"POST /v2/${repository}/blobs/uploads/[^" ]* HTTP/1.1" 201 `);
+export async function expectMounted(endpoint: Endpoint, repository: string): Promise<void> {
+  const begun = (): string[] =>
+    endpoint.server
+      .log()
+      .split("\n")
+      .filter((line) => line.includes(`"POST /v2/${repository}/blobs/uploads/`));
+  const isMounted = (): boolean => begun().some((line) => / HTTP\/[\d.]+" 201 /.test(line));
+  const endsAt = performance.now() + 5_000;
+  while (!isMounted() && performance.now() < endsAt) await Bun.sleep(50);
+  if (!isMounted()) throw new Error(`no blob was mounted:\n${begun().join("\n")}`);
 }
 
 export function sha256(bytes: Uint8Array | string): string {

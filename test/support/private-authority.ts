@@ -29,13 +29,34 @@ export async function createPrivateAuthority(folder: string): Promise<PrivateAut
   const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 
   await run([
-    ...["openssl", "req", "-x509", "-days", "30", "-subj", "/CN=A company's own authority"],
-    ...["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"],
-    ...[...newKey, "-keyout", authorityKey, "-out", certificateFile],
+    "openssl",
+    "req",
+    "-x509",
+    "-days",
+    "30",
+    "-subj",
+    "/CN=A company's own authority",
+    "-addext",
+    "basicConstraints=critical,CA:TRUE",
+    "-addext",
+    "keyUsage=critical,keyCertSign",
+    ...newKey,
+    "-keyout",
+    authorityKey,
+    "-out",
+    certificateFile,
   ]);
   await run([
-    ...["openssl", "req", "-new", "-subj", `/CN=${registryHostName}`],
-    ...[...newKey, "-keyout", serverKeyFile, "-out", request],
+    "openssl",
+    "req",
+    "-new",
+    "-subj",
+    `/CN=${registryHostName}`,
+    ...newKey,
+    "-keyout",
+    serverKeyFile,
+    "-out",
+    request,
   ]);
   writeFileSync(
     extensions,
@@ -47,9 +68,22 @@ export async function createPrivateAuthority(folder: string): Promise<PrivateAut
     ].join("\n"),
   );
   await run([
-    ...["openssl", "x509", "-req", "-days", "20", "-in", request, "-extfile", extensions],
-    ...["-CA", certificateFile, "-CAkey", authorityKey, "-CAcreateserial"],
-    ...["-out", serverCertificateFile],
+    "openssl",
+    "x509",
+    "-req",
+    "-days",
+    "20",
+    "-in",
+    request,
+    "-extfile",
+    extensions,
+    "-CA",
+    certificateFile,
+    "-CAkey",
+    authorityKey,
+    "-CAcreateserial",
+    "-out",
+    serverCertificateFile,
   ]);
   return {
     certificate: readFileSync(certificateFile, "utf8"),

@@ -19,7 +19,7 @@ interface Run {
 
 const janitorScript = `
 cat >/dev/null
-end() { for group in "$1"/groups/*; do kill "-$2" -- "-\${group##*/}"; done 2>/dev/null; }
+end() { for group in "$1"/groups/*; do kill -s "$2" -- "-\${group##*/}"; done 2>/dev/null; }
 ls "$1"/groups/* >/dev/null 2>&1 && { end "$1" TERM; sleep 2; end "$1" KILL; sleep 0.2; }
 rm -rf --one-file-system "$1"
 `;

@@ -13,7 +13,6 @@ import {
   zstdImage,
 } from "../support/images.ts";
 import { run } from "../support/processes.ts";
-import { layoutFiles, type RegistrySnapshot, snapshot } from "../support/registry-snapshot.ts";
 import {
   configuration,
   kindUnderTest,
@@ -21,6 +20,7 @@ import {
   registryCommand,
   startRegistry,
 } from "../support/registry-server.ts";
+import { layoutFiles, type RegistrySnapshot, snapshot } from "../support/registry-snapshot.ts";
 import { temporaryFolder } from "../support/run-folder.ts";
 import { describeWith } from "../support/tools.ts";
 
@@ -43,7 +43,7 @@ await describeWith("one directory", [...imageTools, "distribution"], () => {
 
     const afterBerth = await serve(berth, folder, async (endpoint) => {
       await push(endpoint, await secondImage(), "berth/second:v1");
-      await push(endpoint, await multiPlatformImage(), "team/app:multi", "--all");
+      await push(endpoint, await multiPlatformImage(), ["team/app:multi", "--all"]);
       await push(endpoint, await secondImage(), "team/app:latest");
       await deleteManifest(endpoint, "team/zstd", "v1");
       const untagged = await ask(endpoint, "/v2/deep/a/b/c/manifests/v1", { method: "DELETE" });
@@ -131,18 +131,19 @@ async function pushEverything(endpoint: Endpoint): Promise<void> {
   await push(endpoint, await smallImage(), "team/app:v1");
   await push(endpoint, await smallImage(), "team/app:latest");
   await push(endpoint, await secondImage(), "team/app:v2");
-  await push(endpoint, await multiPlatformImage(), "team/multi:v1", "--all");
+  await push(endpoint, await multiPlatformImage(), ["team/multi:v1", "--all"]);
   await push(endpoint, await zstdImage(), "team/zstd:v1");
-  await push(endpoint, await smallImage(), "docker/format:v1", "--format", "v2s2");
+  await push(endpoint, await smallImage(), ["docker/format:v1", "--format", "v2s2"]);
   await push(endpoint, await secondImage(), "deep/a/b/c:v1");
 }
 
+/** `target` is a repository and a tag, and what skopeo is told besides. */
 async function push(
   endpoint: Endpoint,
   image: ImageFixture,
-  name: string,
-  ...options: string[]
+  target: string | readonly [name: string, ...options: string[]],
 ): Promise<void> {
+  const [name, ...options] = typeof target === "string" ? [target] : target;
   // skopeo remembers, beyond a run, which layers have the same content in another compression,
   // and would send another image than it was given.
   const exact = options.includes("--format") ? [] : ["--preserve-digests"];
