@@ -51,7 +51,7 @@ function referrers(query: string, labels: readonly string[], digest = image.dige
       const found = (JSON.parse(body) as { manifests: { annotations: Record<string, string> }[] })
         .manifests;
       const told = found.map((one) => one.annotations["org.opencontainers.conformance.test"]);
-      expect(told.sort()).toEqual(labels.toSorted());
+      expect(told.toSorted()).toEqual(labels.toSorted());
     },
   });
 }
