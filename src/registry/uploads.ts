@@ -4,6 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseUploadId, type UploadId } from "../storage/upload-id.ts";
 import type { UploadSession } from "../storage/upload-store.ts";
 import type { RegistryContext } from "./registry.ts";
+import { UploadAllowance } from "./upload-allowance.ts";
 
 export type { UploadSession } from "../storage/upload-store.ts";
 
@@ -31,16 +32,21 @@ export interface Chunk {
 export class Uploads {
   readonly #context: RegistryContext;
   readonly #busy = new Set<UploadId>();
+  readonly #allowance: UploadAllowance;
 
   constructor(context: RegistryContext) {
     this.#context = context;
+    this.#allowance = new UploadAllowance(context.policy.uploadsPerRepositoryMax, (name, max) =>
+      context.uploads.count(name, max),
+    );
   }
 
+  /** @throws {RegistryError} `uploadTooMany` */
   async begin(
     name: RepositoryName,
     options: { readonly owner: string; readonly algorithm: DigestAlgorithm },
   ): Promise<UploadSession> {
-    return this.#context.uploads.begin(name, options);
+    return this.#allowance.admit(name, () => this.#context.uploads.begin(name, options));
   }
 
   /** @throws {RegistryError} `uploadUnknown` */

@@ -1,5 +1,5 @@
-import type { Clock } from "../base/clock.ts";
 import { releaseBytes } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import {
   createHasher,
@@ -154,6 +154,23 @@ export class UploadStore {
       const touchedAtMs = Math.max(0, ...stats.map((stat) => stat?.modifiedAtMs ?? 0));
       yield { folder, touchedAtMs };
     }
+  }
+
+  /**
+   * How many sessions a repository has. Once they seem to be `max`, each is looked at, because
+   * what Distribution has left behind lies in the same folder and is not counted.
+   */
+  async count(repository: RepositoryName, max: number): Promise<number> {
+    const folder = uploadsFolder(repository);
+    const entries = (await this.#objects.list(folder)).filter((entry) => entry.isFolder);
+    if (entries.length < max) return entries.length;
+    let count = 0;
+    for (const { name } of entries) {
+      const state = await this.#objects.stat(`${folder}/${name}/state.json`);
+      if (state !== undefined) count += 1;
+      if (count === max) break;
+    }
+    return count;
   }
 
   /** Removes what `list` named. */
