@@ -22,9 +22,6 @@ test("every measurement is declared in the list that the reference is made from"
     const text = readFileSync(join(root, path), "utf8");
     return [...text.matchAll(/\bname: "((?:registry|berth)_\w+)"/g)].map(([, name]) => name);
   });
-  expect(names.sort()).toEqual(
-    Object.values(serverMetrics)
-      .map(({ name }) => name)
-      .sort(),
-  );
+  const declared = Object.values(serverMetrics).map(({ name }) => name);
+  expect(new Set(names)).toEqual(new Set<string | undefined>(declared));
 });
