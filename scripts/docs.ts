@@ -7,6 +7,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { renderExample } from "../src/config/example.ts";
 import { renderReference } from "../src/config/reference.ts";
+import { renderCommands } from "./reference/cli.ts";
+import { renderErrors } from "./reference/errors.ts";
+import { renderMetrics } from "./reference/metrics.ts";
 
 export interface GeneratedDocument {
   /** From the root of the repository. */
@@ -16,6 +19,9 @@ export interface GeneratedDocument {
 
 export const documents: readonly GeneratedDocument[] = [
   { path: "docs/reference/config.md", render: renderReference },
+  { path: "docs/reference/cli.md", render: renderCommands },
+  { path: "docs/reference/errors.md", render: renderErrors },
+  { path: "docs/reference/metrics.md", render: renderMetrics },
   { path: "config/config.example.yml", render: () => renderExample() },
 ];
 

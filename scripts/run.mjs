@@ -15,7 +15,8 @@ const [major] = process.versions.node.split(".");
 if (Number(major) < 20) fail(`Berth's scripts need Node 20 or newer; this is ${process.version}.`);
 
 const args = process.argv.slice(2);
-const onlyRuntime = args.includes("serve");
+// What the program is made of is all that it takes to run it, or to make the executable.
+const onlyRuntime = args.includes("serve") || args[0] === "scripts/build.ts";
 if (!isInstalled(onlyRuntime)) install(onlyRuntime);
 
 const command = args[0] === "--bin" ? localProgram(args[1]) : bunProgram();

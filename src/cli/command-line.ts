@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
-import { ConfigError, formatNotice } from "../config/config-error.ts";
+import { ConfigError } from "../config/config-error.ts";
 import { initCertificates } from "./cert.ts";
 import { checkConfig, type Outcome, showConfig } from "./config.ts";
 import { configFileName } from "./config-file.ts";
@@ -159,7 +159,8 @@ function withImplicitServe(args: readonly string[]): readonly string[] {
 
 function describe(error: unknown): string {
   if (error instanceof ConfigError) {
-    return error.problems.map((problem) => `error: ${formatNotice(problem)}`).join("\n");
+    // One line a problem, each with the file that it is in.
+    return error.message.replace(/^/gm, "error: ");
   }
   return `berth: ${error instanceof Error ? error.message : String(error)}`;
 }

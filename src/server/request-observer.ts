@@ -3,6 +3,7 @@ import type { Metrics } from "../base/metrics.ts";
 import type { LogConfig } from "../config/config.ts";
 import type { Answered } from "../http/wire.ts";
 import { type AccessEntry, combinedLine, jsonLine } from "../telemetry/access-log.ts";
+import { serverMetrics } from "./metrics.ts";
 
 /** Distribution's names of its handlers, so that dashboards made for it go on. */
 const handlerNames: Readonly<Record<Answered["seen"]["kind"], string>> = {
@@ -47,17 +48,8 @@ export function requestObserver(options: {
   readonly accessLog: LogConfig["accessLog"];
   readonly writeLine: (line: string) => void;
 }): (answered: Answered) => void {
-  const requests = options.metrics.counter({
-    name: "registry_http_requests_total",
-    help: "Requests answered, by handler, method and status.",
-    labels: ["handler", "method", "code"],
-  });
-  const durations = options.metrics.histogram({
-    name: "registry_http_request_duration_seconds",
-    help: "Seconds until a request was answered; the transfer of a body is not in it.",
-    labels: ["handler", "method"],
-    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
-  });
+  const requests = options.metrics.counter(serverMetrics.requests);
+  const durations = options.metrics.histogram(serverMetrics.requestDuration);
   const known = new Map<string, { readonly note: (seconds: number) => void }>();
   // Looking a series up by its labels costs more than counting: each is looked up once.
   const countersFor = (kind: Answered["seen"]["kind"], verb: string, status: number) => {

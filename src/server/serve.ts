@@ -15,6 +15,7 @@ import { startDebugServer } from "./debug-server.ts";
 import { Health } from "./health.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listeners.ts";
+import { serverMetrics } from "./metrics.ts";
 import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
@@ -202,13 +203,11 @@ function startBackgroundWorks(parts: Parts, opened: OpenRegistry): void {
   const { adoption } = opened.registry;
   void adoption.run(ends.signal);
   metrics.gauge({
-    name: "berth_adoption_complete",
-    help: "1 when the metadata is known to agree with the storage, 0 while it is compared.",
+    ...serverMetrics.adoptionComplete,
     read: () => (adoption.progress().isComplete ? 1 : 0),
   });
   metrics.gauge({
-    name: "berth_adoption_checked_repositories",
-    help: "Repositories whose metadata was compared with the storage since the start.",
+    ...serverMetrics.adoptionCheckedRepositories,
     read: () => adoption.progress().checked,
   });
   const { uploadPurging } = config.storage.maintenance;

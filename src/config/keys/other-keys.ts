@@ -11,8 +11,15 @@ const noUpstream = "it means something only with proxy.remoteurl.";
 export const otherSections = [
   { path: "catalog", prose: "The list of repositories." },
   { path: "tags", prose: "The list of tags." },
-  { path: "health", prose: "When any of these checks fails, the API answers 503." },
-  { path: "health.storagedriver", prose: "Whether the storage takes writes." },
+  {
+    path: "health",
+    prose: "When a check of a file, a URL or an address fails, the API answers 503.",
+  },
+  {
+    path: "health.storagedriver",
+    prose:
+      "Whether the storage takes writes. It is checked in any case; when it fails, readiness turns red and pulls go on, where Distribution answers 503 to all.",
+  },
   {
     path: "health.file[]",
     goName: "FILECHECKERS",
@@ -25,7 +32,7 @@ export const otherSections = [
   {
     path: "validation.manifests.urls",
     prose:
-      "Layers that a manifest names by URL and that are not in the registry. Without `allow` and `deny` such manifests are refused.",
+      "Layers that a manifest names by URL and that need not be in the registry. Without `allow` and `deny` every URL of http and https is accepted; Distribution then refuses such manifests.",
   },
   {
     path: "validation.manifests.indexes",

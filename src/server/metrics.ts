@@ -1,0 +1,36 @@
+import type { MetricOptions } from "../base/metrics.ts";
+
+/** What a measurement is called and means, apart from where its values come from. */
+export interface MetricDeclaration extends MetricOptions {
+  readonly type: "counter" | "gauge" | "histogram";
+}
+
+/**
+ * Every measurement of Berth's own: the program and docs/reference/metrics.md read this list.
+ * Names that Distribution has too are Distribution's, so that dashboards go on.
+ */
+export const serverMetrics = {
+  requests: {
+    type: "counter",
+    name: "registry_http_requests_total",
+    help: "Requests answered, by handler, method and status.",
+    labels: ["handler", "method", "code"],
+  },
+  requestDuration: {
+    type: "histogram",
+    name: "registry_http_request_duration_seconds",
+    help: "Seconds until a request was answered; the transfer of a body is not in it.",
+    labels: ["handler", "method"],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+  },
+  adoptionComplete: {
+    type: "gauge",
+    name: "berth_adoption_complete",
+    help: "1 when the metadata is known to agree with the storage, 0 while it is compared.",
+  },
+  adoptionCheckedRepositories: {
+    type: "gauge",
+    name: "berth_adoption_checked_repositories",
+    help: "Repositories whose metadata was compared with the storage since the start.",
+  },
+} as const satisfies Readonly<Record<string, MetricDeclaration>>;
