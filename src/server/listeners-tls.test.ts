@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { type ConnectionOptions, connect } from "node:tls";
 import { connect as connectHttp2 } from "node:http2";
+import { type ConnectionOptions, connect } from "node:tls";
 import { systemClock } from "../base/clock.ts";
 import { silentLogger } from "../base/logger.ts";
 import type { TlsConfig } from "../config/config.ts";
@@ -200,7 +200,10 @@ test("a refused certificate is refused again when its session is resumed", async
     await using listener = await startListener({ tls: tlsConfig(folder, server("one"), gate) });
     const sessions: Buffer[] = [];
     const first = connect({
-      ...{ host: "127.0.0.1", port: listener.port, ca: authority, maxVersion: "TLSv1.2" },
+      host: "127.0.0.1",
+      port: listener.port,
+      ca: authority,
+      ...older,
       ...strangerClient,
     });
     first.on("session", (session) => sessions.push(session));
@@ -258,7 +261,10 @@ test("HTTP/2 is spoken when it is switched on, and not offered otherwise", async
   }
   await using listener = await startListener({ tls, isHttp2Enabled: false });
   const socket = connect({
-    ...{ host: "127.0.0.1", port: listener.port, servername: "localhost", ca: authority },
+    host: "127.0.0.1",
+    port: listener.port,
+    servername: "localhost",
+    ca: authority,
     ALPNProtocols: ["h2", "http/1.1"],
   });
   await once(socket, "secureConnect");

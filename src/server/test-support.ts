@@ -43,7 +43,7 @@ export function issue(
 }
 
 export function pem({ certificate, privateKey }: CertificateIssuer): Pair {
-  const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const key = privateKey.export({ type: "pkcs8", format: "pem" });
   return { cert: certificatePem(certificate), key };
 }
 
@@ -89,7 +89,7 @@ export function testFolder(): TestFolder {
     writeFileSync(folder.file(name), text);
     return folder.file(name);
   };
-  return { ...folder, file: folder.file, write };
+  return { ...folder, file: (name) => folder.file(name), write };
 }
 
 /** Writes a pair and hands out the configuration that names it. */
