@@ -16,7 +16,7 @@ interface Bench {
   readonly nextLook: () => Promise<void>;
   /** What the storage does when it is asked. */
   probe: () => Promise<void>;
-  start(config?: Partial<HealthConfig>): Promise<void>;
+  readonly start: (config?: Partial<HealthConfig>) => Promise<void>;
 }
 
 function bench(): Bench {
