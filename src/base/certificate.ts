@@ -18,6 +18,7 @@ import {
   id_ce_keyUsage,
   id_ce_subjectAltName,
   id_ce_subjectKeyIdentifier,
+  id_kp_clientAuth,
   id_kp_serverAuth,
   KeyIdentifier,
   KeyUsage,
@@ -42,9 +43,10 @@ export interface CertificateIssuer {
 
 export interface CertificateRequest {
   readonly commonName: string;
-  /** An authority signs other certificates; a server shows its certificate to clients. */
+  /** An authority signs other certificates; a server or a client shows its own to the other. */
   readonly role:
     | { readonly kind: "authority" }
+    | { readonly kind: "client" }
     | {
         readonly kind: "server";
         /** The names that a client may call the server by; an IP address needs its own list. */
@@ -140,13 +142,19 @@ function extensionsOf(role: CertificateRequest["role"]): readonly Extension[] {
       criticalExtension(id_ce_keyUsage, usage),
     ];
   }
+  const common = [
+    criticalExtension(id_ce_basicConstraints, new BasicConstraints({ cA: false })),
+    criticalExtension(id_ce_keyUsage, new KeyUsage(KeyUsageFlags.digitalSignature)),
+  ];
+  if (role.kind === "client") {
+    return [...common, extension(id_ce_extKeyUsage, new ExtendedKeyUsage([id_kp_clientAuth]))];
+  }
   const names = new SubjectAlternativeName([
     ...role.dnsNames.map((name) => new GeneralName({ dNSName: name })),
     ...role.ipAddresses.map((address) => new GeneralName({ iPAddress: address })),
   ]);
   return [
-    criticalExtension(id_ce_basicConstraints, new BasicConstraints({ cA: false })),
-    criticalExtension(id_ce_keyUsage, new KeyUsage(KeyUsageFlags.digitalSignature)),
+    ...common,
     extension(id_ce_extKeyUsage, new ExtendedKeyUsage([id_kp_serverAuth])),
     extension(id_ce_subjectAltName, names),
   ];

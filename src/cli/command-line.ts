@@ -46,7 +46,9 @@ export function createProgram(exit: Exit): Command {
     .command("serve")
     .description("serve the registry; also what a bare config.yml as the only argument does")
     .argument("[config]", configHelp)
-    .action(runServe);
+    .action(async (path: string | undefined) => {
+      exit.code = await runServe(path);
+    });
   addConfigCommands(program, exit);
   addMetadataCommands(program, exit);
   addHtpasswdCommands(program, exit);

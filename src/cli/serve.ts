@@ -4,32 +4,36 @@ import { activatedSocket } from "../server/socket-activation.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { version } from "./version.ts";
 
-/** `berth serve [config.yml]`: serves until it is told to stop. */
-export async function runServe(path: string | undefined): Promise<void> {
+/**
+ * `berth serve [config.yml]`: serves until it is told to stop.
+ *
+ * @returns the exit code: 1 when what was under way had to be ended.
+ */
+export async function runServe(path: string | undefined): Promise<number> {
   const { loaded, fileName } = loadConfigFile(path);
   const server = await serve(loaded, {
     version,
     activatedSocket: activatedSocket(process.env, process.pid),
   });
   if (fileName === undefined) printFirstSteps(server);
-  await untilStopped(server);
+  return untilStopped(server);
 }
 
 /** Drains at the first SIGTERM or SIGINT, ends at once at the second. */
-async function untilStopped(server: RunningServer): Promise<void> {
+async function untilStopped(server: RunningServer): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let isStopping = false;
+  let signals = 0;
   const stop = (): void => {
+    signals += 1;
     // The second one ends what is still running, and with it the wait for the first.
-    if (isStopping) process.exitCode = 1;
-    (isStopping ? server.kill() : server.stop()).then(resolve, reject);
-    isStopping = true;
+    (signals === 1 ? server.stop() : server.kill()).then(resolve, reject);
   };
   // What renews a certificate often sends this signal then, which would otherwise end the process.
   if (server.renewCertificate !== undefined) process.on("SIGHUP", server.renewCertificate);
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   await promise;
+  return signals === 1 ? 0 : 1;
 }
 
 /** What somebody sees and types next who has just started a registry for the first time. */

@@ -32,13 +32,13 @@ const loopback = "127.0.0.1";
  * client's address by it, and refuses everybody else on this machine: they have passed no gate.
  * A copy of every byte is the price, about a fifth of the speed without TLS.
  */
-export async function openFront(options: FrontOptions): Promise<Listener> {
+export async function openFront(options: FrontOptions): Promise<Front> {
   const front = new Front(options);
   await front.open();
   return front;
 }
 
-class Front implements Listener {
+export class Front implements Listener {
   origin = "";
   readonly #options: FrontOptions;
   readonly #inside: Server;
@@ -49,6 +49,8 @@ class Front implements Listener {
   /** Addresses of the clients, by the port of the front's side of the inner connection. */
   readonly #peers = new Map<number, string>();
   readonly #sockets = new Set<Socket>();
+  /** The connection to the server inside that belongs to one of them. */
+  readonly #inner = new WeakMap<Socket, Socket>();
 
   constructor(options: FrontOptions) {
     const { material, http, logger } = options;
@@ -65,6 +67,11 @@ class Front implements Listener {
     // Tracked from the beginning: with TLS, `forward` hears of a socket after its handshake only.
     this.#outside.on("connection", (socket) => this.#track(socket));
     if (http.tls !== undefined) this.#watch = new CertificateWatch(http.tls, logger);
+  }
+
+  /** The port of the server inside, on the loopback interface. */
+  get insidePort(): number {
+    return this.#inside.port ?? 0;
   }
 
   async open(): Promise<void> {
@@ -110,7 +117,7 @@ class Front implements Listener {
     }
     await drainServer(this.#inside, this.#options.every);
     // The answers have left the server inside, but perhaps not this process.
-    await Promise.all([...this.#sockets].map((socket) => this.#finish(socket)));
+    await Promise.all([...this.#sockets].map((socket) => this.#closed(socket)));
   }
 
   #openInside(): Server {
@@ -136,13 +143,11 @@ class Front implements Listener {
   }
 
   #forward(outer: Socket): void {
-    this.#track(outer);
     if (outer instanceof TLSSocket && !isAdmitted(outer, this.#options.http.tls)) {
       outer.destroy();
       return;
     }
-    const port = this.#inside.port ?? 0;
-    const inner = connect({ host: loopback, port, allowHalfOpen: true });
+    const inner = connect({ host: loopback, port: this.insidePort, allowHalfOpen: true });
     inner.once("connect", () => {
       const ownPort = inner.localPort ?? 0;
       this.#peers.set(ownPort, peerAddress(outer.remoteAddress));
@@ -150,18 +155,26 @@ class Front implements Listener {
       outer.pipe(inner);
       inner.pipe(outer);
     });
-    inner.on("error", () => outer.destroy());
-    inner.once("close", () => void this.#finish(outer));
+    this.#inner.set(outer, inner);
+    inner.once("end", () => {
+      // Everything was read; what is left to send is sent. Then it is the client's turn to close.
+      outer.end();
+      outer.setTimeout(lingerMs, () => outer.destroy());
+    });
+    inner.once("error", () => outer.destroy());
     outer.once("close", () => inner.destroy());
   }
 
-  /** Sends what is left to send, and resolves when the connection is closed. */
-  async #finish(socket: Socket): Promise<void> {
+  /**
+   * Resolves when a connection is closed. One that never carried a request is cut, and one on
+   * which nothing moves any more after a while.
+   */
+  async #closed(socket: Socket): Promise<void> {
     if (socket.closed) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     socket.once("close", () => resolve());
-    socket.end();
     socket.setTimeout(lingerMs, () => socket.destroy());
+    if ((this.#inner.get(socket)?.bytesWritten ?? 0) === 0) socket.destroy();
     await promise;
   }
 }

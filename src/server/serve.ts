@@ -115,6 +115,7 @@ async function startServing(
     debug =
       config.http.debug &&
       startDebugServer({ ...parts, ...options, debug: config.http.debug, health });
+    if (debug !== undefined) logger.info("the debug server listens", { url: debug.url.origin });
     const listener = await listen({
       ...options,
       http: config.http,

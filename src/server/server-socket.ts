@@ -36,7 +36,8 @@ export function openServer({ listen, fetch, tls, isHttp2 }: ServerOptions): Serv
     ...common,
     port: listen.port,
     ...(listen.host !== undefined && { hostname: listen.host }),
-    ...(tls !== undefined && { reusePort: true }),
+    // Always said: without it, a server that is not for development shares its port with anyone.
+    reusePort: tls !== undefined,
     ...(isHttp2 && { http2: true }),
   });
 }

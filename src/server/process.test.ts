@@ -1,0 +1,247 @@
+/** `berth serve` as a process of its own: signals, exit codes, and a socket that it is given. */
+import { expect, test } from "bun:test";
+import { once } from "node:events";
+import { renameSync, writeFileSync } from "node:fs";
+import { connect as connectPlain, createServer, type Server, type Socket } from "node:net";
+import {
+  bodyOf,
+  certificates,
+  rawAnswer,
+  shake,
+  type TestFolder,
+  testFolder,
+} from "./test-support.ts";
+
+const main = new URL("../main.ts", import.meta.url).pathname;
+
+interface Berth extends AsyncDisposable {
+  readonly process: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  /** The origin that the log names. */
+  origin(): Promise<string>;
+  /** The debug server's port, when it is on. */
+  readonly log: () => string;
+  ended(): Promise<{ readonly code: number; readonly errors: string }>;
+}
+
+function berth(
+  folder: TestFolder,
+  http: string,
+  options: { readonly descriptor?: number; readonly uid?: number } = {},
+): Berth {
+  const config = folder.write(
+    "config.yml",
+    `version: 0.1\nlog: {formatter: json}\nstorage: {filesystem: {rootdirectory: ${folder.path}/data}}\nhttp:\n${http}`,
+  );
+  const serve = `exec ${JSON.stringify(process.execPath)} ${main} serve ${config}`;
+  const isGiven = options.descriptor !== undefined;
+  const child = Bun.spawn(
+    ["/bin/sh", "-c", isGiven ? `LISTEN_PID=$$ LISTEN_FDS=1 ${serve}` : serve],
+    {
+      stdio: ["ignore", "pipe", "pipe", ...(isGiven ? [options.descriptor ?? 0] : [])],
+      env: { PATH: process.env["PATH"] },
+    },
+  );
+  let log = "";
+  const decoder = new TextDecoder();
+  const reading = (async () => {
+    for await (const chunk of child.stderr) log += decoder.decode(chunk, { stream: true });
+  })();
+  return {
+    process: child,
+    log: () => log,
+    async origin() {
+      for (;;) {
+        const line = log.split("\n").find((text) => text.includes('"origin"'));
+        if (line !== undefined) return (JSON.parse(line) as { origin: string }).origin;
+        if (child.exitCode !== null) throw new Error(`berth has ended: ${log}`);
+        await new Promise((done) => setTimeout(done, 5));
+      }
+    },
+    async ended() {
+      const code = await child.exited;
+      await reading;
+      return { code, errors: log };
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+const anywhere = "  addr: 127.0.0.1:0\n";
+
+function portOf(origin: string): number {
+  return Number(new URL(origin).port);
+}
+
+/** Pushes a blob of `sizeBytes` zeros, and hands out its path. */
+async function push(origin: string, sizeBytes: number): Promise<string> {
+  const bytes = new Uint8Array(sizeBytes);
+  const digest = `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+  const url = `${origin}/v2/test/blobs/uploads/?digest=${digest}`;
+  const answer = await fetch(url, { method: "POST", body: bytes });
+  expect(answer.status).toBe(201);
+  return `/v2/test/blobs/${digest}`;
+}
+
+/** A pull of which the first bytes have come; the rest waits until somebody reads. */
+async function beginPull(origin: string, path: string): Promise<Socket> {
+  const socket = connectPlain(portOf(origin), "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await once(socket, "readable");
+  return socket;
+}
+
+async function endPull(socket: Socket): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of socket) bytes += (chunk as Buffer).length;
+  return bytes;
+}
+
+async function untilClosed(origin: string): Promise<void> {
+  const isOpen = (): Promise<boolean> =>
+    fetch(`${origin}/v2/`).then(
+      () => true,
+      () => false,
+    );
+  while (await isOpen()) await Bun.sleep(1);
+}
+
+test("SIGTERM lets pulls end and turns readiness red at once, and the process ends with 0", async () => {
+  using folder = testFolder();
+  const http = `${anywhere}  draintimeout: 30s\n  debug: {addr: "127.0.0.1:0"}\n`;
+  await using server = berth(folder, http);
+  const origin = await server.origin();
+  const debug = /"url":"([^"]+)"/.exec(server.log())?.[1] ?? "";
+  expect((await fetch(`${debug}/debug/health/ready`)).status).toBe(200);
+  const sizeBytes = 24_000_000;
+  const path = await push(origin, sizeBytes);
+  const pulls = await Promise.all(Array.from({ length: 20 }, () => beginPull(origin, path)));
+  // One that never asks anything, as browsers open in advance.
+  const unused = connectPlain(portOf(origin), "127.0.0.1");
+  await once(unused, "connect");
+  server.process.kill("SIGTERM");
+  await untilClosed(origin);
+  const readiness = await fetch(`${debug}/debug/health/ready`);
+  expect([readiness.status, await readiness.json()]).toEqual([
+    503,
+    { shutdown: "the registry is stopping" },
+  ]);
+  expect((await fetch(`${debug}/debug/health/live`)).status).toBe(200);
+  const sizes = await Promise.all(pulls.map(endPull));
+  expect(sizes.every((bytes) => bytes > sizeBytes && bytes < sizeBytes + 1_000)).toBe(true);
+  const { code, errors } = await server.ended();
+  expect(code).toBe(0);
+  expect(errors).toContain("the registry has stopped");
+  unused.destroy();
+});
+
+test("a second SIGTERM ends what is still running, at once, with 1", async () => {
+  using folder = testFolder();
+  await using server = berth(folder, `${anywhere}  draintimeout: 1h\n`);
+  const origin = await server.origin();
+  const pull = await beginPull(origin, await push(origin, 48_000_000));
+  server.process.kill("SIGTERM");
+  await untilClosed(origin);
+  expect(server.process.exitCode).toBeNull();
+  server.process.kill("SIGTERM");
+  const { code, errors } = await server.ended();
+  expect(code).toBe(1);
+  expect(errors).toContain("the registry has stopped");
+  expect(errors).not.toContain("    at ");
+  pull.destroy();
+});
+
+test("the time to drain is limited by http.draintimeout", async () => {
+  using folder = testFolder();
+  await using server = berth(folder, `${anywhere}  draintimeout: 200ms\n`);
+  const origin = await server.origin();
+  const pull = await beginPull(origin, await push(origin, 48_000_000));
+  server.process.kill("SIGTERM");
+  expect((await server.ended()).code).toBe(0);
+  pull.destroy();
+});
+
+test("SIGHUP looks at the certificate again, and does not end the process", async () => {
+  using folder = testFolder();
+  const write = (name: string): void => {
+    const { cert, key } = certificates.server(name);
+    writeFileSync(folder.file("tls.crt"), cert);
+    writeFileSync(folder.file("tls.key"), key);
+  };
+  write("one");
+  const files = `{certificate: ${folder.file("tls.crt")}, key: ${folder.file("tls.key")}}`;
+  await using server = berth(folder, `${anywhere}  tls: ${files}\n`);
+  const port = portOf(await server.origin());
+  expect(await shake({ port })).toMatchObject({ serverName: "one" });
+  write("two");
+  server.process.kill("SIGHUP");
+  while (!server.log().includes("is in use")) await Bun.sleep(5);
+  expect(await shake({ port })).toMatchObject({ serverName: "two" });
+});
+
+test("a port that is taken is one plain sentence on standard error, and exit code 1", async () => {
+  using folder = testFolder();
+  await using first = berth(folder, anywhere);
+  const port = portOf(await first.origin());
+  using other = testFolder();
+  for (const more of ["", "  debug: {addr: 127.0.0.1:0}\n"]) {
+    await using second = berth(other, `  addr: 127.0.0.1:${port}\n${more}`);
+    const { code, errors } = await second.ended();
+    expect(code).toBe(1);
+    expect(errors).toContain(`berth: cannot listen on 127.0.0.1:${port}: another program uses`);
+    expect(errors).not.toContain("    at ");
+  }
+  await using third = berth(other, `${anywhere}  debug: {addr: "127.0.0.1:${port}"}\n`);
+  const { code, errors } = await third.ended();
+  expect(code).toBe(1);
+  expect(errors).toContain("(http.debug.addr)");
+});
+
+for (const kind of ["tcp", "unix"] as const) {
+  for (const isTls of [false, true]) {
+    test(`a ${kind} socket that is handed over is served ${isTls ? "with TLS" : "as it is"}`, async () => {
+      using folder = testFolder();
+      const path = folder.file("first.sock");
+      const handed = folder.file("handed.sock");
+      const keeper = createServer();
+      keeper.listen(kind === "tcp" ? { host: "127.0.0.1", port: 0 } : { path });
+      await once(keeper, "listening");
+      const port = portOfServer(keeper);
+      const { cert, key } = certificates.server("one");
+      const tls = `{certificate: ${folder.write("c", cert)}, key: ${folder.write("k", key)}}`;
+      await using server = berth(folder, `  addr: 127.0.0.1:1\n${isTls ? `  tls: ${tls}\n` : ""}`, {
+        descriptor: descriptorOf(keeper),
+      });
+      const origin = await server.origin();
+      if (kind === "tcp") expect(origin).toBe(`${isTls ? "https" : "http"}://127.0.0.1:${port}`);
+      else expect(origin).toBe("unix:(handed over)");
+      // Closing removes a socket at the path that it was opened with.
+      if (kind === "unix") renameSync(path, handed);
+      keeper.close();
+      const where = kind === "tcp" ? { port } : { path: handed };
+      const request = "GET /v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+      const answer = isTls
+        ? (await shake(kind === "tcp" ? { port } : { path: handed, host: undefined }, request))
+            .answer
+        : await rawAnswer(where, request);
+      expect(answer).toStartWith("HTTP/1.1 200 ");
+      expect(bodyOf(answer)).toBe("{}");
+      server.process.kill("SIGTERM");
+      expect((await server.ended()).code).toBe(0);
+    });
+  }
+}
+
+function portOfServer(server: Server): number {
+  const address = server.address();
+  return address !== null && typeof address === "object" ? address.port : 0;
+}
+
+/** The listening socket of a server of this process: what a service manager would hold. */
+function descriptorOf(server: Server): number {
+  const { _handle: handle } = server as unknown as { _handle: { fd: number } };
+  return handle.fd;
+}
