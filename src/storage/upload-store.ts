@@ -1,18 +1,18 @@
-import { releaseBytes } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import {
   createHasher,
   type Digest,
   type DigestAlgorithm,
-  type Hasher,
   isDigestAlgorithm,
   parseDigest,
 } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { type Flow, ingest } from "./ingest.ts";
 import { uploadFolder, uploadsFolder } from "./layout.ts";
 import type { Appender, ObjectStore } from "./object-store.ts";
+import { RunningHashes } from "./running-hashes.ts";
 import { parseUploadId, type UploadId } from "./upload-id.ts";
 
 /** An upload session as it lies in storage: any process may go on with it (design D6). */
@@ -35,18 +35,6 @@ export interface UploadStoreOptions {
   readonly random: Random;
 }
 
-/** Bytes are written in strokes of about this size: a system call each, and little memory. */
-const strokeSizeBytes = 1 << 17;
-
-/**
- * How much may wait in the page cache before the disk is asked to begin: so that the sync at
- * the end of a large blob finds most of the work done.
- */
-const earlySyncBytes = 32 << 20;
-
-/** Sessions whose running hash is kept between two chunks; others are hashed again at the end. */
-const runningHashersMax = 256;
-
 const stateSizeBytesMax = 4096;
 
 /**
@@ -59,7 +47,7 @@ const stateSizeBytesMax = 4096;
 export class UploadStore {
   readonly #options: UploadStoreOptions;
   readonly #objects: ObjectStore;
-  readonly #hashers = new Map<UploadId, { readonly hasher: Hasher; readonly offset: number }>();
+  readonly #hashes = new RunningHashes();
 
   constructor(options: UploadStoreOptions) {
     this.#options = options;
@@ -96,18 +84,23 @@ export class UploadStore {
    * @throws {RegistryError} `uploadUnknown` when the session was removed meanwhile.
    */
   async append(session: UploadSession, source: AsyncIterable<Uint8Array>): Promise<UploadSession> {
-    const hasher = this.#takeHasher(session);
-    const appender = await this.#openAppend(session);
-    const progress: Progress = { writtenBytes: 0, hashedBytes: 0 };
+    const { id, offset, algorithm } = session;
+    const flow: Flow = {
+      appender: await this.#openAppend(session),
+      hash: this.#hashes.take(id, offset),
+      beginHash: offset > 0 ? undefined : (isLarge) => this.#hashes.begin(algorithm, isLarge),
+      writtenBytes: 0,
+      hashedBytes: 0,
+    };
     try {
-      await pour(source, { appender, hasher, progress });
+      await ingest(source, flow);
     } catch (error) {
-      await appender.close();
-      await this.#noteProgress(session, hasher, progress);
+      await flow.appender.close();
+      await this.#noteProgress(session, flow);
       throw error;
     }
-    await appender.close();
-    return this.#noteProgress(session, hasher, progress);
+    await flow.appender.close();
+    return this.#noteProgress(session, flow);
   }
 
   /**
@@ -133,7 +126,7 @@ export class UploadStore {
 
   /** Forgets the session with all its bytes. */
   async remove(session: UploadSession): Promise<void> {
-    this.#hashers.delete(session.id);
+    this.#hashes.forget(session.id);
     await this.#objects.removeFolder(uploadFolder(session.repository, session.id));
   }
 
@@ -185,41 +178,25 @@ export class UploadStore {
     return appender;
   }
 
-  /** The running hasher of exactly these bytes, or undefined when nobody has one any more. */
-  #takeHasher(session: UploadSession): Hasher | undefined {
-    if (session.offset === 0) return createHasher(session.algorithm);
-    const kept = this.#hashers.get(session.id);
-    this.#hashers.delete(session.id);
-    return kept?.offset === session.offset ? kept.hasher : undefined;
-  }
-
-  async #noteProgress(
-    session: UploadSession,
-    running: Hasher | undefined,
-    progress: Progress,
-  ): Promise<UploadSession> {
+  async #noteProgress(session: UploadSession, flow: Flow): Promise<UploadSession> {
     const { digest: _, ...rest } = session;
-    const offset = session.offset + progress.writtenBytes;
+    const offset = session.offset + flow.writtenBytes;
     // A failed write leaves the hash ahead of the bytes: it is worth nothing then.
-    const hasher = progress.hashedBytes === progress.writtenBytes ? running : undefined;
-    const after = { ...rest, offset, ...(hasher !== undefined && { digest: hasher.digest() }) };
+    const isHashExact = flow.hashedBytes === flow.writtenBytes;
+    const hash = isHashExact ? (flow.hash ?? flow.beginHash?.(false)) : undefined;
+    if (!isHashExact) flow.hash?.close();
+    const digest = await hash?.digest();
     // A session that was cancelled while its bytes came must not come back to life, nor may
     // anybody build on what it had.
     if ((await this.find(session.repository, session.id)) === undefined) {
+      hash?.close();
       await this.remove(session);
       throw uploadUnknown(session);
     }
+    const after = { ...rest, offset, ...(digest !== undefined && { digest }) };
     await this.#writeState(after);
-    if (hasher !== undefined) this.#keepHasher(session.id, { hasher, offset });
+    if (hash !== undefined) this.#hashes.keep(session.id, { hash, offset });
     return after;
-  }
-
-  #keepHasher(id: UploadId, entry: { readonly hasher: Hasher; readonly offset: number }): void {
-    const oldest = this.#hashers.keys().next().value;
-    if (this.#hashers.size >= runningHashersMax && oldest !== undefined) {
-      this.#hashers.delete(oldest);
-    }
-    this.#hashers.set(id, entry);
   }
 
   async #writeState(session: UploadSession): Promise<void> {
@@ -232,66 +209,6 @@ export class UploadStore {
 
 function uploadUnknown({ id }: UploadSession): RegistryError {
   return new RegistryError("uploadUnknown", { uploadId: id });
-}
-
-interface Progress {
-  writtenBytes: number;
-  hashedBytes: number;
-}
-
-/**
- * Writes `source` in strokes. While one stroke is on its way to the disk, its bytes are hashed
- * and the next ones arrive: two cores work, and at most two strokes are in memory.
- */
-async function pour(
-  source: AsyncIterable<Uint8Array>,
-  sink: {
-    readonly appender: Appender;
-    readonly hasher: Hasher | undefined;
-    readonly progress: Progress;
-  },
-): Promise<void> {
-  let stroke: Uint8Array[] = [];
-  let strokeBytes = 0;
-  let sinceSyncBytes = 0;
-  let writing = Promise.resolve();
-  let syncing = Promise.resolve();
-
-  const flush = async (): Promise<void> => {
-    const pieces = stroke;
-    const sizeBytes = strokeBytes;
-    stroke = [];
-    strokeBytes = 0;
-    await writing;
-    const written = sink.appender.write(pieces);
-    for (const piece of pieces) sink.hasher?.update(piece);
-    sink.progress.hashedBytes += sizeBytes;
-    writing = written.then(() => {
-      sink.progress.writtenBytes += sizeBytes;
-      for (const piece of pieces) releaseBytes(piece);
-    });
-    // A rejection is seen at the next await; this keeps it from counting as unhandled before.
-    writing.catch(() => undefined);
-    sinceSyncBytes += sizeBytes;
-    if (sinceSyncBytes < earlySyncBytes) return;
-    sinceSyncBytes = 0;
-    await syncing;
-    syncing = writing.then(() => sink.appender.sync());
-    syncing.catch(() => undefined);
-  };
-
-  try {
-    for await (const piece of source) {
-      stroke.push(piece);
-      strokeBytes += piece.byteLength;
-      if (strokeBytes >= strokeSizeBytes) await flush();
-    }
-  } finally {
-    // Also when the source broke off: what arrived is worth keeping.
-    if (strokeBytes > 0) await flush();
-    await writing;
-    await syncing;
-  }
 }
 
 function parseState(text: string): Omit<UploadSession, "id" | "repository"> | undefined {

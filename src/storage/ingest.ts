@@ -1,0 +1,77 @@
+import { releaseBytes } from "../base/bytes.ts";
+import type { RunningHash } from "./hashing.ts";
+import type { Appender } from "./object-store.ts";
+
+/** Bytes are written in strokes of about this size: a system call each, and little memory. */
+const strokeSizeBytes = 1 << 18;
+
+/**
+ * How much may wait in the page cache before the disk is asked to begin: so that the sync at
+ * the end of a large blob finds most of the work done.
+ */
+const earlySyncBytes = 32 << 20;
+
+/** Bytes on their way from a request into an upload session. */
+export interface Flow {
+  readonly appender: Appender;
+  /** The hash of the bytes before these; undefined when there are none, or nobody has it. */
+  hash: RunningHash | undefined;
+  /** Makes the hash of the first bytes; absent when bytes lie before them. */
+  readonly beginHash: ((isLarge: boolean) => RunningHash) | undefined;
+  writtenBytes: number;
+  hashedBytes: number;
+}
+
+/**
+ * Writes `source` in strokes. While one stroke is on its way to the disk and into the hash, the
+ * next bytes arrive; at most two strokes are in memory. What came before `source` failed is
+ * written all the same.
+ */
+export async function ingest(source: AsyncIterable<Uint8Array>, flow: Flow): Promise<void> {
+  let stroke: Uint8Array[] = [];
+  let strokeBytes = 0;
+  let sinceSyncBytes = 0;
+  let storing = Promise.resolve();
+  let syncing = Promise.resolve();
+
+  const flush = async (isLast: boolean): Promise<void> => {
+    const pieces = stroke;
+    const sizeBytes = strokeBytes;
+    stroke = [];
+    strokeBytes = 0;
+    await storing;
+    flow.hash ??= flow.beginHash?.(!isLast);
+    storing = store(pieces, sizeBytes, flow);
+    // A rejection is seen at the next await; this keeps it from counting as unhandled before.
+    storing.catch(() => undefined);
+    sinceSyncBytes += sizeBytes;
+    if (sinceSyncBytes < earlySyncBytes) return;
+    sinceSyncBytes = 0;
+    await syncing;
+    syncing = storing.then(() => flow.appender.sync());
+    syncing.catch(() => undefined);
+  };
+
+  try {
+    for await (const piece of source) {
+      stroke.push(piece);
+      strokeBytes += piece.byteLength;
+      if (strokeBytes >= strokeSizeBytes) await flush(false);
+    }
+  } finally {
+    if (strokeBytes > 0) await flush(true);
+    await storing;
+    await syncing;
+  }
+}
+
+/** Writes and hashes the pieces of one stroke at the same time, and gives their memory back. */
+async function store(pieces: readonly Uint8Array[], sizeBytes: number, flow: Flow): Promise<void> {
+  const writing = flow.appender.write(pieces);
+  writing.catch(() => undefined);
+  await flow.hash?.add(pieces);
+  flow.hashedBytes += sizeBytes;
+  await writing;
+  flow.writtenBytes += sizeBytes;
+  for (const piece of pieces) releaseBytes(piece);
+}
