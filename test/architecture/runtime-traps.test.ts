@@ -265,8 +265,9 @@ test("a socket that is open already is not taken by Bun.serve (the front takes i
   const server = Bun.serve({ ...given, fetch: () => new Response() });
   const address = keeper.address();
   expect(server.port).toBeGreaterThan(0);
-  expect(address).toMatchObject({ port: expect.any(Number) });
-  expect(address).not.toMatchObject({ port: server.port });
+  const keepersPort = address !== null && typeof address === "object" ? address.port : 0;
+  expect(keepersPort).toBeGreaterThan(0);
+  expect(server.port).not.toBe(keepersPort);
   await server.stop(true);
   keeper.close();
 });
