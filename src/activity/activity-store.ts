@@ -1,3 +1,9 @@
+/**
+ * What happened and can be derived from nothing: the history of tags and the statistics of pulls.
+ * It owns their tables, and refuses to know of the wire and of the storage. No specification says
+ * anything of it; people back it up.
+ */
+
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";

@@ -1,3 +1,9 @@
+/**
+ * The ground that every room stands on: time, randomness, log lines and measurements as
+ * interfaces that are passed in, and small tools for bytes, locks and certificates. It refuses to
+ * know anything of registries; this file and `random.ts` are the only owners of what they give.
+ */
+
 /** Time as its only owner gives it. Tests pass a clock of their own. */
 export interface Clock {
   /** Milliseconds since 1970, UTC. May step backwards when the machine's clock is set. */

@@ -1,3 +1,10 @@
+/**
+ * What the layout answers slowly, derived from it and kept in SQL: catalog, tags, referrers, and
+ * who references a blob. It owns the tables and the queries. Everything in it can be made again
+ * from the storage, which it refuses to know; it obeys the paging and the order of the OCI
+ * distribution specification.
+ */
+
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";

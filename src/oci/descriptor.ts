@@ -1,3 +1,9 @@
+/**
+ * The values of the OCI image and distribution specifications: digests, names, tags, media types,
+ * descriptors, manifests, and the table of problems. Everything here is pure: text and bytes come
+ * in, a checked value or a reason comes out. It refuses to know of files, sockets and databases.
+ */
+
 import type { Digest } from "./digest.ts";
 import type { Platform } from "./platform.ts";
 

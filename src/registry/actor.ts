@@ -1,2 +1,4 @@
+import type { Actor as RecordedActor } from "../activity/activity-store.ts";
+
 /** Who asks for a change; the wire may name it without knowing where it is recorded. */
-export type { Actor } from "../activity/activity-store.ts";
+export type Actor = RecordedActor;

@@ -2,7 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Content } from "../storage/object-store.ts";
-import type { RegistryContext } from "./registry.ts";
+import type { RegistryContext } from "./context.ts";
 
 /** A mount without `from` looks at this many repositories that hold the blob. */
 const mountCandidatesMax = 20;

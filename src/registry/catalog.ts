@@ -1,6 +1,6 @@
 import type { Page } from "../metadata/metadata-store.ts";
+import type { RegistryContext } from "./context.ts";
 import { type PageOf, pageOf } from "./page.ts";
-import type { RegistryContext } from "./registry.ts";
 
 /** How many names are looked at in one step of a search. */
 const searchStep = 1000;

@@ -6,8 +6,8 @@ import { isManifestMediaType, isSchema1MediaType } from "../oci/media-type.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
+import type { RegistryContext } from "./context.ts";
 import { checkReferences } from "./reference-check.ts";
-import type { RegistryContext } from "./registry.ts";
 
 /** A manifest that a client pushes. */
 export interface ManifestPush {

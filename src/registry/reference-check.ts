@@ -3,8 +3,8 @@ import type { Manifest } from "../oci/manifest.ts";
 import { isNonDistributable } from "../oci/media-type.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { RegistryContext } from "./context.ts";
 import { isChildRequired, isUrlAllowed } from "./policy.ts";
-import type { RegistryContext } from "./registry.ts";
 
 /**
  * Makes sure that what a manifest names is in the repository, in the storage itself and not

@@ -3,8 +3,8 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { algorithmOf, type Digest, hexOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseTag } from "../oci/tag.ts";
+import type { RegistryContext } from "./context.ts";
 import { type PageOf, pageOf } from "./page.ts";
-import type { RegistryContext } from "./registry.ts";
 
 /** Who has this manifest as subject (distribution-spec end-12). */
 export class Referrers {

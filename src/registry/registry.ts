@@ -1,19 +1,11 @@
-import type { ActivityStore } from "../activity/activity-store.ts";
-import type { Clock } from "../base/clock.ts";
-import type { Logger } from "../base/logger.ts";
 import { SharedLocks } from "../base/shared-lock.ts";
-import type { MetadataStore } from "../metadata/metadata-store.ts";
-import type { BlobStore } from "../storage/blob-store.ts";
-import type { LinkStore } from "../storage/link-store.ts";
-import type { ObjectStore } from "../storage/object-store.ts";
-import type { UploadStore } from "../storage/upload-store.ts";
 import { Adoption } from "./adoption.ts";
 import { Blobs } from "./blobs.ts";
 import { Catalog } from "./catalog.ts";
+import type { RegistryContext, RegistryParts } from "./context.ts";
 import { Lookup } from "./lookup.ts";
 import { ManifestReader } from "./manifest-reader.ts";
 import { Manifests } from "./manifests.ts";
-import type { RegistryPolicy } from "./policy.ts";
 import { Referrers } from "./referrers.ts";
 import { Tags } from "./tags.ts";
 import { Uploads } from "./uploads.ts";
@@ -45,30 +37,4 @@ export class Registry {
     this.referrers = new Referrers(context);
     this.catalog = new Catalog(context);
   }
-}
-
-/** What a registry is made of. */
-export interface RegistryParts {
-  readonly objects: ObjectStore;
-  readonly blobs: BlobStore;
-  readonly links: LinkStore;
-  readonly uploads: UploadStore;
-  readonly metadata: MetadataStore;
-  readonly activity: ActivityStore;
-  readonly policy: RegistryPolicy;
-  readonly clock: Clock;
-  readonly logger: Logger;
-}
-
-/** What every use case works with. */
-export interface RegistryContext extends RegistryParts {
-  readonly reader: ManifestReader;
-  readonly lookup: Lookup;
-  readonly adoption: Adoption;
-  /**
-   * Keys: `repository:<name>`, shared by every push and taken alone by adoption;
-   * `tag:<name>:<tag>`, taken alone by every move of a tag; `<digest>`, shared by everything
-   * that relies on the blob and taken alone by what removes it.
-   */
-  readonly locks: SharedLocks;
 }

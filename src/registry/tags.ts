@@ -1,8 +1,8 @@
 import type { Page } from "../metadata/metadata-store.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { RegistryContext } from "./context.ts";
 import { type PageOf, pageOf } from "./page.ts";
-import type { RegistryContext } from "./registry.ts";
 
 /** Listing tags (distribution-spec end-8). */
 export class Tags {

@@ -3,7 +3,7 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseUploadId, type UploadId } from "../storage/upload-id.ts";
 import type { UploadSession } from "../storage/upload-store.ts";
-import type { RegistryContext } from "./registry.ts";
+import type { RegistryContext } from "./context.ts";
 import { UploadAllowance } from "./upload-allowance.ts";
 
 export type { UploadSession } from "../storage/upload-store.ts";

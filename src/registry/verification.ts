@@ -1,7 +1,7 @@
 import { compareRepository } from "../metadata/compare.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Adoption } from "./adoption.ts";
-import type { RegistryParts } from "./registry.ts";
+import type { RegistryParts } from "./context.ts";
 
 /** A difference is looked at again: a push between two looks is none. */
 const looksMax = 3;

@@ -30,7 +30,7 @@ const loopback = "127.0.0.1";
  *
  * The server inside knows a connection by the port that the front has connected from, finds the
  * client's address by it, and refuses everybody else on this machine: they have passed no gate.
- * A copy of every byte is the price, about a fifth of the speed without TLS.
+ * A copy of every byte is the price: 640 MB/s instead of 740 were measured without TLS.
  */
 export async function openFront(options: FrontOptions): Promise<Front> {
   const front = new Front(options);

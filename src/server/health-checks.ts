@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import type { CheckConfig, HealthConfig } from "../config/config.ts";
+import { codeOf, messageOf } from "./listen-problem.ts";
 
 /** One thing that has to be well, asked at its own interval. */
 export interface Check extends CheckConfig {
@@ -51,6 +52,9 @@ async function tryConnect(check: HealthConfig["tcp"][number]): Promise<void> {
   socket.once("error", reject);
   try {
     await promise;
+  } catch (cause) {
+    const why = codeOf(cause) || messageOf(cause);
+    throw new Error(`${check.host}:${check.port} does not answer: ${why}`, { cause });
   } finally {
     socket.destroy();
   }

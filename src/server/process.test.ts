@@ -109,6 +109,24 @@ async function untilClosed(origin: string): Promise<void> {
   while (await isOpen()) await Bun.sleep(1);
 }
 
+test("a registry that is taken out of rotation answers 503 until it is put back", async () => {
+  using folder = testFolder();
+  await using server = berth(folder, `${anywhere}  debug: {addr: "127.0.0.1:0"}\n`);
+  const origin = await server.origin();
+  const debug = /"url":"([^"]+)"/.exec(server.log())?.[1] ?? "";
+  expect((await fetch(`${origin}/v2/`)).status).toBe(200);
+  await fetch(`${debug}/debug/health/down`, { method: "POST" });
+  const refused = await fetch(`${origin}/v2/`);
+  expect(refused.status).toBe(503);
+  expect(await refused.json()).toMatchObject({ errors: [{ code: "UNAVAILABLE" }] });
+  await fetch(`${debug}/debug/health/up`, { method: "POST" });
+  expect((await fetch(`${origin}/v2/`)).status).toBe(200);
+  // What operators ask is never on the port of the clients.
+  for (const path of ["/debug/health", "/debug/vars", "/metrics"]) {
+    expect((await fetch(`${origin}${path}`)).status).toBe(404);
+  }
+});
+
 test("SIGTERM lets pulls end and turns readiness red at once, and the process ends with 0", async () => {
   using folder = testFolder();
   const http = `${anywhere}  draintimeout: 30s\n  debug: {addr: "127.0.0.1:0"}\n`;
