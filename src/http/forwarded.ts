@@ -5,6 +5,8 @@ export interface Peer {
   /** Its address, empty on a Unix socket. Asked only when needed: the runtime looks it up. */
   readonly address: () => string;
   readonly isTls: boolean;
+  /** Gives the connection its idle time anew: for a body that comes slowly but comes. */
+  readonly keepOpen: () => void;
 }
 
 /**

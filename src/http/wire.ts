@@ -107,6 +107,7 @@ export class Wire {
       headers: request.headers,
       body: request.body,
       client,
+      keepOpen: peer.keepOpen,
     };
     const mayPull = async (name: RepositoryName): Promise<boolean> => {
       const access = { kind: "repository", name, actions: ["pull"] } as const;

@@ -13,6 +13,12 @@ export const jsonDepthMax = 32;
 /** Objects and arrays in one document; an index of 10,000 children has about 30,000. */
 const containersMax = 60_000;
 const keysMax = 150_000;
+/** Members of one manifest, descriptor or platform; the specification knows about ten. */
+const structureKeysMax = 1_000;
+/** Members and entries in one document; those of 10,000 children are about 200,000. */
+const commasMax = 300_000;
+/** Characters of one number; a size has sixteen at most. */
+const numberLengthMax = 64;
 
 /** Known keys of manifests, descriptors and platforms, by their lower-case form. */
 const knownKeys: ReadonlyMap<string, string> = new Map(
@@ -49,6 +55,9 @@ const structuralKeys: ReadonlySet<string> = new Set([
   "platform",
 ]);
 
+/** Characters of the longest known key, and the quotes around it. */
+const knownKeyLengthMax = Math.max(...Array.from(knownKeys.keys(), (key) => key.length)) + 2;
+
 const quote = 0x22;
 const backslash = 0x5c;
 
@@ -81,6 +90,7 @@ interface Container {
   expectsKey: boolean;
   /** The last key read: says whether the container that follows is structure. */
   lastKey: string;
+  keys: number;
   readonly seen: Set<string>;
 }
 
@@ -88,15 +98,22 @@ function scan(bytes: Uint8Array): void {
   const open: Container[] = [];
   let containers = 0;
   let keys = 0;
+  let commas = 0;
+  let numberLength = 0;
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index];
     const top = open.at(-1);
     if (byte === quote) {
       const end = endOfString(bytes, index);
+      numberLength = 0;
       if (top?.expectsKey === true) {
         keys += 1;
         if (keys > keysMax) refuse(`it has more than ${keysMax} members`);
         top.expectsKey = false;
+        top.keys += 1;
+        if (top.isStructure && top.keys > structureKeysMax) {
+          refuse(`an object has more than ${structureKeysMax} members`);
+        }
         if (top.isStructure) noteKey(top, bytes.subarray(index, end + 1));
       }
       index = end;
@@ -107,8 +124,14 @@ function scan(bytes: Uint8Array): void {
       open.push(openContainer(top, byte === 0x7b));
     } else if (byte === 0x7d || byte === 0x5d) {
       open.pop();
-    } else if (byte === 0x2c && top?.isObject === true) {
-      top.expectsKey = true;
+    } else if (byte === 0x2c) {
+      commas += 1;
+      numberLength = 0;
+      if (commas > commasMax) refuse(`it has more than ${commasMax} members and entries`);
+      if (top?.isObject === true) top.expectsKey = true;
+    } else if (byte !== undefined && byte >= 0x30 && byte <= 0x39) {
+      numberLength += 1;
+      if (numberLength > numberLengthMax) refuse("a number has too many digits");
     }
   }
 }
@@ -117,7 +140,7 @@ function openContainer(parent: Container | undefined, isObject: boolean): Contai
   const isStructure =
     parent === undefined ||
     (parent.isStructure && (!parent.isObject || structuralKeys.has(parent.lastKey)));
-  return { isObject, isStructure, expectsKey: isObject, lastKey: "", seen: new Set() };
+  return { isObject, isStructure, expectsKey: isObject, lastKey: "", keys: 0, seen: new Set() };
 }
 
 /** Index of the closing quote of the string that opens at `start`. */
@@ -139,13 +162,22 @@ function noteKey(object: Container, quoted: Uint8Array): void {
     object.lastKey = "";
     return;
   }
-  const key = decodeKey(quoted);
+  const isPlain = !quoted.some((byte) => byte === backslash || byte >= 0x80);
+  if (isPlain && quoted.length > knownKeyLengthMax) {
+    object.lastKey = "";
+    return;
+  }
+  const key = isPlain ? asciiOf(quoted.subarray(1, -1)) : decodeKey(quoted);
   object.lastKey = key;
   const known = knownKeys.get(foldCase(key));
   if (known === undefined) return;
   if (known !== key) refuse(`the member ${key} differs from ${known} in case only`);
   if (object.seen.has(key)) refuse(`the member ${key} stands twice in one object`);
   object.seen.add(key);
+}
+
+function asciiOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
 }
 
 function decodeKey(quoted: Uint8Array): string {

@@ -8,7 +8,7 @@ import {
   peerAddress,
   watchIntervalMs,
 } from "./listener.ts";
-import { drainServer, openServer, type Server } from "./server-socket.ts";
+import { drainServer, keepOpen, openServer, type Server } from "./server-socket.ts";
 import type { TlsMaterial } from "./tls-options.ts";
 
 /** Bun.serve itself, on the address of the configuration. */
@@ -81,6 +81,7 @@ export class DirectListener implements Listener {
         answer(request, {
           address: () => peerAddress(server.requestIP(request)?.address),
           isTls,
+          keepOpen: () => keepOpen(server, request),
         }),
     });
   }

@@ -11,7 +11,7 @@ import {
   peerAddress,
   watchIntervalMs,
 } from "./listener.ts";
-import { drainServer, openServer, type Server } from "./server-socket.ts";
+import { drainServer, keepOpen, openServer, type Server } from "./server-socket.ts";
 import type { TlsMaterial } from "./tls-options.ts";
 
 export interface FrontOptions extends ListenOptions {
@@ -130,7 +130,11 @@ export class Front implements Listener {
       fetch: (request, server) => {
         const address = this.#peers.get(server.requestIP(request)?.port ?? 0);
         if (address === undefined) return new Response(null, { status: 403 });
-        return answer(request, { address: () => address, isTls });
+        return answer(request, {
+          address: () => address,
+          isTls,
+          keepOpen: () => keepOpen(server, request),
+        });
       },
     });
   }

@@ -15,8 +15,13 @@ export interface ServerOptions {
 
 /** A blob may be as large as it likes; everything else is limited where it is read. */
 const bodyBytesMax = Number.MAX_SAFE_INTEGER;
-/** Seconds in which a connection has to move at least a byte; the most that the server takes. */
+/** Seconds in which a connection has to move something; the most that the server takes. */
 const idleTimeoutSeconds = 255;
+
+/** Lets the connection of `request` be idle for as long again as at its beginning. */
+export function keepOpen(server: Server, request: Request): void {
+  server.timeout(request, idleTimeoutSeconds);
+}
 
 /** @throws the system's error when the address cannot be opened. */
 export function openServer({ listen, fetch, tls, isHttp2 }: ServerOptions): Server {

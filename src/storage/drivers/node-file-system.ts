@@ -19,8 +19,13 @@ export const nodeFileSystem: FileSystem = {
   stat: (path) => absentAsUndefined(async () => toFileStat(await stat(path))),
 
   statNow(path) {
-    const found = statSync(path, { throwIfNoEntry: false });
-    return found === undefined ? undefined : toFileStat(found);
+    try {
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found === undefined ? undefined : toFileStat(found);
+    } catch (error) {
+      if (codeOf(error) === "ENOTDIR") return undefined;
+      throw error;
+    }
   },
 
   readFolder: (path) =>

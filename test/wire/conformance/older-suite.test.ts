@@ -19,15 +19,17 @@ const text = new TextDecoder().decode(hello.bytes);
 const [head, tail] = [text.slice(0, 5), text.slice(5)];
 const end = text.length - 1;
 
-function chunk(body: string, range: string, status: number, answered: string): Step {
-  return {
-    method: "PATCH",
-    path: "<location>",
-    headers: { "Content-Range": range },
-    body,
-    status,
-    answers: { range: answered },
-  };
+function chunk(body: string, range: string, answer: Pick<Step, "status" | "answers">): Step {
+  const headers = { "Content-Range": range };
+  return { method: "PATCH", path: "<location>", headers, body, ...answer };
+}
+
+/** What an accepted chunk answers, and a refused one, when the session has come that far. */
+function taken(range: string): Pick<Step, "status" | "answers"> {
+  return { status: 202, answers: { range } };
+}
+function refused(range: string): Pick<Step, "status" | "answers"> {
+  return { status: 416, answers: { range } };
 }
 
 function artifact(label: string, artifactType: string, subject = image): Step {
@@ -51,7 +53,7 @@ function referrers(query: string, labels: readonly string[], digest = image.dige
       const found = (JSON.parse(body) as { manifests: { annotations: Record<string, string> }[] })
         .manifests;
       const told = found.map((one) => one.annotations["org.opencontainers.conformance.test"]);
-      expect(told.toSorted()).toEqual(labels.toSorted());
+      expect(new Set(told)).toEqual(new Set(labels));
     },
   });
 }
@@ -63,10 +65,10 @@ const scenes: readonly { readonly name: string; readonly steps: readonly Step[] 
     name: "a chunk that was accepted already answers 416, and the old Location still tells where",
     steps: [
       beginUpload("foo"),
-      chunk(head, "0-4", 202, "0-4"),
-      chunk(head, "0-4", 416, "0-4"),
+      chunk(head, "0-4", taken("0-4")),
+      chunk(head, "0-4", refused("0-4")),
       get("<location>", 204, { answers: { range: "0-4", location: /uploads/ } }),
-      chunk(tail, `5-${end}`, 202, `0-${end}`),
+      chunk(tail, `5-${end}`, taken(`0-${end}`)),
       { method: "PUT", path: `<location>?digest=${hello.digest}`, status: 201 },
     ],
   },
@@ -74,7 +76,7 @@ const scenes: readonly { readonly name: string; readonly steps: readonly Step[] 
     name: "the last chunk in the PUT",
     steps: [
       beginUpload("foo"),
-      chunk(head, "0-4", 202, "0-4"),
+      chunk(head, "0-4", taken("0-4")),
       {
         method: "PUT",
         path: `<location>?digest=${hello.digest}`,

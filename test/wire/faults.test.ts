@@ -1,0 +1,233 @@
+/** A disk that is full, that fails, or that nobody may open any more. */
+import { expect, test } from "bun:test";
+import { type Fault, FaultyFileSystem } from "../support/faulty-file-system.ts";
+import type { RawAnswer, RawRequest } from "../support/raw-http.ts";
+import { headerOf } from "../support/raw-http.ts";
+import { type WireRig, withWireRig } from "../support/wire-rig.ts";
+import { blobOf, config, hello, image, indexOf, other, unknownDigest } from "./content.ts";
+
+const noLength = { "Content-Length": "0" };
+
+async function withFaults(
+  work: (rig: WireRig, files: FaultyFileSystem) => Promise<void>,
+  options: { readonly isAdopted?: boolean } = {},
+): Promise<void> {
+  const files = new FaultyFileSystem();
+  await withWireRig({ driver: "filesystem", fileSystem: files, ...options }, async (rig) => {
+    await work(rig, files);
+  });
+}
+
+async function location(rig: WireRig): Promise<string> {
+  const begun = await rig.send({
+    method: "POST",
+    target: "/v2/foo/blobs/uploads/",
+    headers: noLength,
+  });
+  expect(begun.status).toBe(202);
+  return headerOf(begun, "location") ?? "";
+}
+
+async function pushImage(rig: WireRig): Promise<void> {
+  for (const { bytes, digest } of [config, hello]) {
+    const target = `${await location(rig)}?digest=${digest}`;
+    expect((await rig.send({ method: "PUT", target, body: bytes })).status).toBe(201);
+  }
+  expect((await rig.send(putManifest)).status).toBe(201);
+}
+
+const putManifest: RawRequest = {
+  method: "PUT",
+  target: "/v2/foo/manifests/latest",
+  headers: { "Content-Type": image.mediaType },
+  body: image.bytes,
+};
+const newManifest: RawRequest = {
+  ...putManifest,
+  headers: { "Content-Type": indexOf([]).mediaType },
+  body: indexOf([]).bytes,
+};
+
+/** Every request that writes, on a registry that has an image and an upload of five bytes. */
+async function writes(rig: WireRig): Promise<readonly RawRequest[]> {
+  await pushImage(rig);
+  const half = await location(rig);
+  await rig.send({ method: "PATCH", target: half, body: "hello" });
+  const whole = await location(rig);
+  await rig.send({ method: "PATCH", target: whole, body: other.bytes });
+  return [
+    { method: "POST", target: "/v2/new/blobs/uploads/", headers: noLength },
+    { method: "POST", target: `/v2/foo/blobs/uploads/?digest=${other.digest}`, body: other.bytes },
+    { method: "POST", target: `/v2/bar/blobs/uploads/?mount=${hello.digest}&from=foo` },
+    { method: "PATCH", target: half, body: "x".repeat(3_000_000) },
+    { method: "PUT", target: `${half}?digest=${unknownDigest}`, body: "more" },
+    { method: "PUT", target: `${whole}?digest=${other.digest}`, headers: noLength },
+    newManifest,
+    { ...newManifest, target: `/v2/foo/manifests/${indexOf([]).digest}?tag=a&tag=b` },
+  ].map((request) => ({ headers: "body" in request ? {} : noLength, ...request }));
+}
+
+async function pullsGoOn(rig: WireRig): Promise<void> {
+  const manifest = await rig.send({ method: "GET", target: "/v2/foo/manifests/latest" });
+  expect(manifest.body.equals(image.bytes)).toBe(true);
+  const blob = await rig.send({ method: "GET", target: `/v2/foo/blobs/${hello.digest}` });
+  expect(blob.body.equals(hello.bytes)).toBe(true);
+  const tags = await rig.send({ method: "GET", target: "/v2/foo/tags/list" });
+  expect(tags.status).toBe(200);
+}
+
+function codeOf(answer: RawAnswer): string {
+  return JSON.parse(answer.body.toString()).errors[0].code;
+}
+
+const writing = new Set(["openWrite", "write", "sync", "makeFolder", "syncFolder", "rename"]);
+const failures: readonly {
+  readonly name: string;
+  readonly fault: Fault;
+  readonly statuses: readonly number[];
+}[] = [
+  {
+    name: "a full disk",
+    fault: (operation) => (operation === "write" ? "ENOSPC" : undefined),
+    statuses: [507],
+  },
+  {
+    name: "a full quota",
+    fault: (operation) => (writing.has(operation) ? "EDQUOT" : undefined),
+    statuses: [507],
+  },
+  {
+    name: "a disk that fails to write",
+    fault: (operation) => (writing.has(operation) ? "EIO" : undefined),
+    statuses: [503],
+  },
+  {
+    name: "a disk that turned read-only",
+    fault: (operation) => (writing.has(operation) ? "EROFS" : undefined),
+    statuses: [503],
+  },
+  {
+    name: "a process without file handles",
+    fault: (operation) => (operation.startsWith("open") ? "EMFILE" : undefined),
+    statuses: [503],
+  },
+];
+
+for (const { name, fault, statuses } of failures) {
+  test(`with ${name}, pushes answer ${statuses.join(" or ")}, and pulls go on`, () =>
+    withFaults(async (rig, files) => {
+      const requests = await writes(rig);
+      // Manifests are read once: with no handle left, those in memory are served.
+      await pullsGoOn(rig);
+      files.fault = fault;
+      for (const request of requests) {
+        const answer = await rig.send(request);
+        expect(`${request.method} ${request.target}: ${answer.status}`).toBe(
+          `${request.method} ${request.target}: ${statuses[0]}`,
+        );
+        expect(codeOf(answer)).toBe("UNAVAILABLE");
+      }
+      await pullsGoOn(rig);
+      files.fault = () => undefined;
+      // Nothing that failed has left half of itself behind.
+      const tags = await rig.send({ method: "GET", target: "/v2/foo/tags/list" });
+      expect(JSON.parse(tags.body.toString()).tags).toEqual(["latest"]);
+      expect((await rig.send(newManifest)).status).toBe(201);
+      expect(rig.errors).toEqual([]);
+    }));
+}
+
+test("a session whose disk was full goes on where it says, once there is room", () =>
+  withFaults(async (rig, files) => {
+    const target = await location(rig);
+    const blob = blobOf(new Uint8Array(3_000_000).fill(7));
+    const part = 1_200_000;
+    let written = 0;
+    files.fault = (operation) =>
+      operation === "write" && (written += 1) > 1 ? "ENOSPC" : undefined;
+    const full = await rig.send({ method: "PATCH", target, body: blob.bytes });
+    expect(full.status).toBe(507);
+    files.fault = () => undefined;
+    const status = await rig.send({ method: "GET", target });
+    expect(status.status).toBe(204);
+    const last = Number(headerOf(status, "range")?.slice(2));
+    const offset = last === 0 ? 0 : last + 1;
+    expect(offset).toBeLessThan(blob.bytes.byteLength);
+    const [middle, rest] = [
+      blob.bytes.subarray(offset, offset + part),
+      blob.bytes.subarray(offset + part),
+    ];
+    const patched = await rig.send({
+      method: "PATCH",
+      target,
+      headers: { "Content-Range": `${offset}-${offset + middle.byteLength - 1}` },
+      body: middle,
+    });
+    expect(patched.status).toBe(202);
+    const put = await rig.send({
+      method: "PUT",
+      target: `${target}?digest=${blob.digest}`,
+      body: rest,
+    });
+    expect(put.status).toBe(201);
+  }));
+
+test("a disk that fails to read answers 503, never 404: what cannot be read is not gone", () =>
+  withFaults(
+    async (rig, files) => {
+      await pushImage(rig);
+      files.fault = (operation) =>
+        operation === "read" || operation === "openRead" || operation === "readFolder"
+          ? "EIO"
+          : undefined;
+      for (const target of ["/v2/foo/tags/list", "/v2/foo/manifests/latest", "/v2/_catalog"]) {
+        expect(`${target} ${(await rig.send({ method: "GET", target })).status}`).toBe(
+          `${target} 503`,
+        );
+      }
+      // Which tags point to a manifest is not known: so it is not deleted.
+      const deleted = await rig.send({
+        method: "DELETE",
+        target: `/v2/foo/manifests/${image.digest}`,
+      });
+      expect(deleted.status).toBe(503);
+      files.fault = () => undefined;
+      await pullsGoOn(rig);
+    },
+    { isAdopted: false },
+  ));
+
+test("a deletion that the disk refuses answers 503 and leaves a valid registry", () =>
+  withFaults(async (rig, files) => {
+    await pushImage(rig);
+    files.fault = (operation) => (operation === "unlink" ? "EIO" : undefined);
+    for (const target of [
+      "/v2/foo/manifests/latest",
+      `/v2/foo/manifests/${image.digest}`,
+      `/v2/foo/blobs/${hello.digest}`,
+    ]) {
+      expect((await rig.send({ method: "DELETE", target })).status).toBe(503);
+    }
+    files.fault = () => undefined;
+    await pullsGoOn(rig);
+  }));
+
+test("a repository that goes while the catalog is walked does not stop the walk", () =>
+  withFaults(
+    async (rig, files) => {
+      await pushImage(rig);
+      const vanished = new Set<string>();
+      files.readFolder = async (path) =>
+        path.endsWith("/gone") || vanished.has(path)
+          ? undefined
+          : path.endsWith("/repositories")
+            ? [
+                { name: "foo", isFolder: true },
+                { name: "gone", isFolder: true },
+              ]
+            : FaultyFileSystem.prototype.readFolder.call(files, path);
+      const catalog = await rig.send({ method: "GET", target: "/v2/_catalog" });
+      expect(JSON.parse(catalog.body.toString())).toEqual({ repositories: ["foo"] });
+    },
+    { isAdopted: false },
+  ));
