@@ -16,8 +16,8 @@ const introduction = `# Commands
 
 In a clone without the executable, \`node scripts/run.mjs src/main.ts\` stands for \`berth\`.
 
-A command ends with 0 when it did what was asked, and otherwise with 1. What goes wrong is said on
-standard error. \`serve\` stops at the first SIGTERM or SIGINT after the requests that are under way
+A command ends with 0 when it did what was asked, with 1 when the answer is no, and with 1 or 2 when
+it could not be done. What goes wrong is said on standard error. \`serve\` stops at the first SIGTERM or SIGINT after the requests that are under way
 (\`http.draintimeout\`), and at once at the second.
 `;
 

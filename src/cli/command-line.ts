@@ -160,9 +160,13 @@ function withImplicitServe(args: readonly string[]): readonly string[] {
 }
 
 function describe(error: unknown): string {
-  if (error instanceof ConfigError) {
-    // One line a problem, each with the file that it is in.
-    return error.message.replace(/^/gm, "error: ");
+  // One line a problem, each with the file that it is in.
+  if (error instanceof ConfigError) return error.message.replace(/^/gm, "error: ");
+  if (!(error instanceof Error)) return `berth: ${String(error)}`;
+  // What was being done, and then why it failed: the person who starts a program needs both.
+  const messages: string[] = [];
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (!messages.some((message) => message.includes(cause.message))) messages.push(cause.message);
   }
-  return `berth: ${error instanceof Error ? error.message : String(error)}`;
+  return `berth: ${messages.join(": ")}`;
 }
