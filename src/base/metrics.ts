@@ -35,12 +35,3 @@ export interface Metrics {
   gauge(options: MetricOptions): Gauge;
   histogram(options: MetricOptions): Histogram;
 }
-
-export const noMetrics: Metrics = {
-  counter: () => ({ add: () => undefined, bind: () => ({ add: () => undefined }) }),
-  gauge: () => ({ set: () => undefined }),
-  histogram: () => ({
-    observe: () => undefined,
-    bind: () => ({ observe: () => undefined }),
-  }),
-};

@@ -1,6 +1,6 @@
 import {
-  constants,
   Database as Connection,
+  constants,
   type Statement as NativeStatement,
   SQLiteError,
 } from "bun:sqlite";
@@ -8,8 +8,8 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KeyedMutex } from "../base/mutex.ts";
-import type { Database, DatabaseOptions, MaybePromise, Transaction } from "./database.ts";
 import { ChangeWatch } from "./change-watch.ts";
+import type { Database, DatabaseOptions, MaybePromise, Transaction } from "./database.ts";
 import { migrate } from "./migrations.ts";
 import { ReadCache, rowsMax } from "./read-cache.ts";
 import {

@@ -1,5 +1,5 @@
-import type { Access, Action } from "../oci/scope.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Access, Action } from "../oci/scope.ts";
 import type { Route, RouteKind } from "./route.ts";
 
 /** What a route does to the registry: says what a read-only registry still answers. */

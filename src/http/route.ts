@@ -1,4 +1,4 @@
-import { parseDigest, type Digest } from "../oci/digest.ts";
+import { type Digest, parseDigest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { parseReference, type Reference } from "../oci/tag.ts";

@@ -5,9 +5,3 @@ export interface Platform {
   readonly variant?: string;
   readonly osVersion?: string;
 }
-
-/** `os/architecture[/variant]`, as command lines write it. */
-export function formatPlatform(platform: Platform): string {
-  const base = `${platform.os}/${platform.architecture}`;
-  return platform.variant === undefined ? base : `${base}/${platform.variant}`;
-}

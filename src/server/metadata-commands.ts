@@ -1,6 +1,6 @@
-import type { Config } from "../config/config.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
+import type { Config } from "../config/config.ts";
 import { verifyMetadata } from "../registry/verification.ts";
 import { commandLogger } from "./command-logger.ts";
 import { openConfiguredRegistry } from "./open-registry.ts";

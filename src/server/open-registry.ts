@@ -1,6 +1,6 @@
+import { dirname, join, resolve } from "node:path";
 import type { ActivityStore } from "../activity/activity-store.ts";
 import { openActivityStore } from "../activity/sql-activity-store.ts";
-import { dirname, join, resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";

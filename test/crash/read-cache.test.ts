@@ -1,13 +1,13 @@
-import { constants, Database as Connection } from "bun:sqlite";
+import { Database as Connection, constants } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf } from "../../src/oci/digest.ts";
-import { parseRepositoryName } from "../../src/oci/repository-name.ts";
-import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { ChangeWatch } from "../../src/database/change-watch.ts";
 import { ReadCache } from "../../src/database/read-cache.ts";
+import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../src/oci/repository-name.ts";
 
 let folder = "";
 beforeAll(() => {

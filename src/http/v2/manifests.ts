@@ -1,5 +1,5 @@
-import { LeastRecent } from "../../base/least-recent.ts";
 import { concatBytes } from "../../base/bytes.ts";
+import { LeastRecent } from "../../base/least-recent.ts";
 import { type Digest, hexOf } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import { parseTag, type Reference, type Tag } from "../../oci/tag.ts";
