@@ -6,6 +6,7 @@ import { ConfigError } from "../config/config-error.ts";
 import { initCertificates } from "./cert.ts";
 import { checkConfig, type Outcome, showConfig } from "./config.ts";
 import { configFileName } from "./config-file.ts";
+import { runGarbageCollect } from "./garbage-collect.ts";
 import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
 import { runServe } from "./serve.ts";
@@ -49,6 +50,17 @@ export function createProgram(exit: Exit): Command {
     .action(async (path: string | undefined) => {
       exit.code = await runServe(path);
     });
+  program
+    .command("garbage-collect")
+    .description(
+      "remove blobs that no manifest names; nothing may be pushed meanwhile, so stop the " +
+        "registry or make it read-only first",
+    )
+    .argument("[config]", configHelp)
+    .option("-d, --dry-run", "only say what would go", false)
+    .option("-m, --delete-untagged", "also remove manifests that no tag leads to", false)
+    .option("-q, --quiet", "say only the result", false)
+    .action(runGarbageCollect);
   addConfigCommands(program, exit);
   addMetadataCommands(program, exit);
   addHtpasswdCommands(program, exit);

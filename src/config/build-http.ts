@@ -18,10 +18,6 @@ export function buildHttp(settings: Settings): HttpConfig {
   const host = buildHost(settings);
   const trustedProxies = buildTrustedProxies(settings);
   const listen = buildListen(settings);
-  const workers = settings.number("http.workers");
-  if (workers > 1 && listen.kind === "unix") {
-    settings.problem("http.workers", "several processes cannot share a Unix socket; use 1");
-  }
   return {
     listen,
     prefix: buildPrefix(settings),
@@ -29,7 +25,6 @@ export function buildHttp(settings: Settings): HttpConfig {
     areUrlsRelative: settings.bool("http.relativeurls"),
     drainTimeoutMs: settings.number("http.draintimeout"),
     ...(trustedProxies === undefined ? {} : { trustedProxies }),
-    workers,
     limits: buildLimits(settings),
     ...(tls === undefined ? {} : { tls }),
     headers: buildHeaders(settings, "http.headers.<name>"),

@@ -27,9 +27,6 @@ const checkIntervalMsByDefault = 10_000;
 export function buildConfig(settings: Settings): Config {
   const storage = buildStorage(settings);
   const http = buildHttp(settings);
-  if (storage.driver.kind === "inmemory" && http.workers > 1) {
-    settings.problem("http.workers", "several processes cannot share storage.inmemory; use 1");
-  }
   return {
     log: buildLog(settings),
     storage,

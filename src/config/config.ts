@@ -96,7 +96,6 @@ export interface HttpConfig {
   readonly drainTimeoutMs: number;
   /** Addresses and CIDR blocks. Absent: every peer is trusted; empty: none. */
   readonly trustedProxies?: readonly string[];
-  readonly workers: number;
   readonly limits: LimitsConfig;
   readonly tls?: TlsConfig;
   /** For every answer of the API; names as they were written. */

@@ -115,7 +115,7 @@ describe("what does not fit", () => {
     ["a word for a list of maps", "health: {file: /a}", '"/a" is not a list of maps'],
     ["a word for an item", "health: {file: [/a]}", 'health.file[0]: "/a" is not a map of keys'],
     ["a word for headers", "http: {headers: a}", "not a map of names"],
-    ["too small", "http: {workers: 0}", '"0" is less than 1'],
+    ["too small", "http: {limits: {tagsperrequest: 0}}", '"0" is less than 1'],
     [
       "too large",
       "auth: {htpasswd: {realm: a, path: b, cachettl: 2h}}",
@@ -160,11 +160,6 @@ describe("what does not fit", () => {
     ],
     ["two databases", "database: {url: postgres://a/b}\nmetadata: {database: /a}", "not both"],
     ["another database", "database: {url: mysql://a/b}", "not the URL of a PostgreSQL database"],
-    [
-      "processes on a socket",
-      "http: {net: unix, addr: /s, workers: 2}",
-      "cannot share a Unix socket",
-    ],
     ["a socket without a path", "http: {net: unix}", "must be the path of the socket"],
     ["a check without its file", "health: {file: [{}]}", "health.file[0].file: this must be set"],
     ["a check of no URL", "health: {http: [{uri: a}]}", "not a URL"],
@@ -182,11 +177,6 @@ describe("what does not fit", () => {
       "an empty directory",
       'version: 0.1\nstorage: {filesystem: {rootdirectory: ""}}',
       "cannot be empty",
-    ],
-    [
-      "processes without a common storage",
-      "version: 0.1\nstorage: inmemory\nhttp: {workers: 2}",
-      "cannot share storage.inmemory",
     ],
     ["a list", "- a", "a configuration is a map of keys"],
     ["nothing", "", "this must be set"],

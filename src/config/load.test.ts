@@ -125,7 +125,6 @@ describe("defaults", () => {
         prefix: "/",
         areUrlsRelative: true,
         drainTimeoutMs: 60_000,
-        workers: 1,
         isHttp2Enabled: false,
         limits: {
           manifestBytes: 4_194_304,

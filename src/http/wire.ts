@@ -2,7 +2,7 @@ import type { Authenticator, Credentials, Decision, Identity } from "../auth/aut
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
-import { RegistryError } from "../oci/problems.ts";
+import { type Reason, RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Registry } from "../registry/registry.ts";
 import { accessesOf, type Effect } from "./access.ts";
@@ -72,7 +72,11 @@ export class Wire {
   }
 
   #replyToFailure(arrival: Arrival, error: unknown): Reply {
-    if (error instanceof RegistryError) return errorReply(error);
+    if (error instanceof RegistryError) {
+      arrival.seen.reason = error.reason;
+      return errorReply(error);
+    }
+    arrival.seen.reason = "internal";
     const requestId = arrival.id.text;
     this.#options.logger.error("a request failed", { requestId, error });
     return errorReply(new RegistryError("internal", { requestId }));
@@ -89,7 +93,9 @@ export class Wire {
     if (request.method === "OPTIONS") return emptyReply(204, { Allow: allowAt(path) });
     const route = parseRoute(request.method, path);
     seen.kind = route.kind;
+    if ("name" in route) seen.repository = route.name;
     const { effect, accesses } = accessesOf(route);
+    seen.effect = effect;
     const client = new Client({ headers: request.headers, peer, host: target.host }, trust);
     seen.client = client;
     const credentials = new RequestCredentials(request.headers, client, settings);
@@ -160,6 +166,11 @@ interface Seen {
   client?: Client;
   user: string;
   path: string;
+  /** The repository that the path names; absent for paths that name none. */
+  repository?: RepositoryName;
+  effect?: Effect;
+  /** Why the request was refused; absent when it was not. */
+  reason?: Reason;
 }
 
 interface Arrival {

@@ -178,7 +178,7 @@ export class Manifests {
   }
 
   async #removeManifest(name: RepositoryName, digest: Digest, actor: Actor): Promise<void> {
-    const { links, metadata, locks, adoption } = this.#context;
+    const { links, metadata, locks, adoption, activity, clock } = this.#context;
     // Which tags point to the manifest is known for certain only once the repository is adopted.
     await adoption.adopt(name);
     await locks.exclusive(digest, async () => {
@@ -191,6 +191,12 @@ export class Manifests {
       await locks.shared(`repository:${name}`, async () => {
         await links.removeRevision(name, digest);
         await metadata.removeManifest(name, digest);
+      });
+      await activity.recordAudit({
+        atMs: clock.nowMs(),
+        by: actor,
+        action: "delete manifest",
+        target: `${name}@${digest}`,
       });
     });
   }

@@ -1,3 +1,4 @@
+import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { LogConfig } from "../config/config.ts";
@@ -41,13 +42,16 @@ const methods: ReadonlySet<string> = new Set([
   "OPTIONS",
 ]);
 
-/** What is told to the log and the metrics when a request was answered. */
-export function requestObserver(options: {
+export interface ObserverOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly accessLog: LogConfig["accessLog"];
   readonly writeLine: (line: string) => void;
-}): (answered: Answered) => void {
+  readonly activity: Pick<ActivityStore, "noteAttempt">;
+}
+
+/** What is told to the log and the metrics when a request was answered. */
+export function requestObserver(options: ObserverOptions): (answered: Answered) => void {
   const requests = options.metrics.counter(serverMetrics.requests);
   const durations = options.metrics.histogram(serverMetrics.requestDuration);
   const known = new Map<string, { readonly note: (seconds: number) => void }>();
@@ -74,10 +78,36 @@ export function requestObserver(options: {
     const { seen, request, reply } = answered;
     const durationMs = options.clock.monotonicMs() - answered.startedMs;
     countersFor(seen.kind, request.method, reply.status).note(durationMs / 1000);
+    if (seen.reason !== undefined && seen.effect === "write") noteAttempt(answered, options);
     if (options.accessLog.isEnabled) {
       options.writeLine(format(accessEntry(answered, options.clock.nowMs(), durationMs)));
     }
   };
+}
+
+/** Refusals that belong to the protocol: a client meets them and goes on. */
+const notFailures: ReadonlySet<string> = new Set(["unauthorized", "uploadOutOfOrder"]);
+
+/** A push that was refused or broke off, for whoever asks later why it failed. */
+function noteAttempt(
+  { seen, request, peer, id }: Answered,
+  { activity, clock }: Pick<ObserverOptions, "activity" | "clock">,
+): void {
+  const { reason, repository, user } = seen;
+  if (reason === undefined || repository === undefined || notFailures.has(reason)) return;
+  const client = request.headers.get("user-agent");
+  const address = seen.client?.address ?? peer.address();
+  activity.noteAttempt({
+    atMs: clock.nowMs(),
+    repository,
+    reason,
+    by: {
+      ...(user !== "" && { name: user }),
+      ...(client !== null && { client }),
+      ...(address !== "" && { address }),
+    },
+    requestId: id.text,
+  });
 }
 
 function accessEntry(answered: Answered, atMs: number, durationMs: number): AccessEntry {

@@ -181,7 +181,11 @@ async function openStorage({ config, clock, random, logger }: Parts): Promise<Op
   return openConfiguredRegistry(config, { clock, random, logger });
 }
 
-async function createWire(parts: Parts, { registry }: OpenRegistry, health: Health): Promise<Wire> {
+async function createWire(
+  parts: Parts,
+  { registry, activity }: OpenRegistry,
+  health: Health,
+): Promise<Wire> {
   const { config } = parts;
   return new Wire({
     ...parts,
@@ -192,6 +196,7 @@ async function createWire(parts: Parts, { registry }: OpenRegistry, health: Heal
     outOfRotation: () => health.outOfRotation(),
     onAnswer: requestObserver({
       ...parts,
+      activity,
       accessLog: config.log.accessLog,
       writeLine: (line) => parts.lines.write(line),
     }),

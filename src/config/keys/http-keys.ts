@@ -108,14 +108,6 @@ export const httpKeys = [
       "The reverse proxies in front, as addresses or CIDR blocks. When set, `X-Forwarded-*` and `Forwarded` count only from them; when not, from everybody, as in Distribution. Berth's own.",
   },
   {
-    path: "http.workers",
-    type: "int",
-    default: "1",
-    min: 1,
-    max: 256,
-    prose: "How many processes share the port. Berth's own.",
-  },
-  {
     path: "http.limits.manifestbytes",
     type: "bytes",
     default: "4MiB",

@@ -1,0 +1,135 @@
+import { expect, test } from "bun:test";
+import { systemClock } from "../base/clock.ts";
+import { silentLogger } from "../base/logger.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
+import { mediaTypes } from "../oci/media-type.ts";
+import { parseRepositoryName } from "../oci/repository-name.ts";
+import { parseTag } from "../oci/tag.ts";
+import { ManifestReader } from "../registry/manifest-reader.ts";
+import { BlobStore } from "../storage/blob-store.ts";
+import { MemoryStore } from "../storage/drivers/memory.ts";
+import { LinkStore } from "../storage/link-store.ts";
+import { markAndSweep } from "./mark-and-sweep.ts";
+
+const team = parseRepositoryName("team/app") ?? expect.unreachable();
+const other = parseRepositoryName("other/app") ?? expect.unreachable();
+const tag = parseTag("v1") ?? expect.unreachable();
+
+function rig() {
+  const objects = new MemoryStore(systemClock);
+  const blobs = new BlobStore(objects);
+  const links = new LinkStore(objects, silentLogger);
+  const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+  async function blob(name: typeof team, text: string): Promise<Digest> {
+    const digest = digestOf(text);
+    await blobs.put(digest, bytesOf(text));
+    await links.writeLayer(name, digest);
+    return digest;
+  }
+  async function manifest(name: typeof team, value: object): Promise<Digest> {
+    const text = JSON.stringify({ schemaVersion: 2, ...value });
+    const digest = digestOf(text);
+    await blobs.put(digest, bytesOf(text));
+    await links.writeRevision(name, digest);
+    return digest;
+  }
+  async function image(name: typeof team, layer: string, extra: object = {}): Promise<Digest> {
+    const descriptor = async (text: string) => ({
+      mediaType: "application/octet-stream",
+      digest: await blob(name, text),
+      size: text.length,
+    });
+    return await manifest(name, {
+      mediaType: mediaTypes.ociManifest,
+      config: await descriptor("{}"),
+      layers: [await descriptor(layer)],
+      ...extra,
+    });
+  }
+  const collect = (choice: { deletesUntagged?: boolean; isDryRun?: boolean } = {}) =>
+    markAndSweep({
+      links,
+      blobs,
+      reader: new ManifestReader(blobs),
+      logger: silentLogger,
+      deletesUntagged: false,
+      isDryRun: false,
+      say: () => undefined,
+      ...choice,
+    });
+  return { objects, blobs, links, blob, manifest, image, collect };
+}
+
+const child = (digest: Digest) => ({ mediaType: mediaTypes.ociManifest, digest, size: 1 });
+
+test("removes a blob that no manifest names, with its links, and keeps a shared layer", async () => {
+  const { blobs, links, blob, image, collect } = rig();
+  await image(team, "shared");
+  const orphan = await blob(other, "orphan");
+  await links.writeLayer(other, digestOf("shared"));
+  const result = await collect();
+  expect(result).toMatchObject({ removedBlobs: 1, freedBytes: 6, removedManifests: 0 });
+  expect(await blobs.sizeOf(orphan)).toBeUndefined();
+  expect(await links.readLayer(other, orphan)).toBeUndefined();
+  expect(await blobs.sizeOf(digestOf("shared"))).toBe(6);
+  expect(await links.readLayer(other, digestOf("shared"))).toBeDefined();
+});
+
+test("a dry run removes nothing", async () => {
+  const { blobs, blob, collect } = rig();
+  const orphan = await blob(team, "orphan");
+  expect(await collect({ isDryRun: true })).toMatchObject({ removedBlobs: 1 });
+  expect(await blobs.sizeOf(orphan)).toBe(6);
+});
+
+test("untagged manifests go only when asked, and not when an index or a subject leads to them", async () => {
+  const { links, manifest, image, collect } = rig();
+  const inIndex = await image(team, "in an index");
+  const nested = await manifest(team, {
+    mediaType: mediaTypes.ociIndex,
+    manifests: [child(inIndex)],
+  });
+  const index = await manifest(team, {
+    mediaType: mediaTypes.ociIndex,
+    manifests: [child(nested)],
+  });
+  await links.writeTag(team, tag, index);
+  const signature = await image(team, "signature", { subject: child(inIndex) });
+  const untagged = await image(team, "untagged");
+  expect(await collect()).toMatchObject({ removedManifests: 0, removedBlobs: 0 });
+  expect(await collect({ deletesUntagged: true })).toMatchObject({ removedManifests: 1 });
+  for (const digest of [inIndex, nested, index, signature]) {
+    expect(await links.readRevision(team, digest)).toBeDefined();
+  }
+  expect(await links.readRevision(team, untagged)).toBeUndefined();
+});
+
+test("blobs that an index names as children, as buildkit's cache does, are kept", async () => {
+  const { blobs, blob, manifest, collect } = rig();
+  const layer = await blob(team, "cache layer");
+  await manifest(team, { mediaType: mediaTypes.ociIndex, manifests: [child(layer)] });
+  await collect({ deletesUntagged: false });
+  expect(await blobs.sizeOf(layer)).toBeDefined();
+});
+
+test("a manifest that cannot be read stops everything before the first removal", async () => {
+  const { blobs, links, blob, collect } = rig();
+  const orphan = await blob(other, "orphan");
+  const broken = digestOf("not a manifest");
+  await blobs.put(broken, new TextEncoder().encode("not a manifest"));
+  await links.writeRevision(team, broken);
+  expect(collect()).rejects.toThrow("nothing was removed");
+  expect(await blobs.sizeOf(orphan)).toBe(6);
+});
+
+test("a tag that cannot be read keeps every manifest of its repository", async () => {
+  const { objects, links, image, collect } = rig();
+  const digest = await image(team, "layer");
+  await links.writeTag(team, tag, digest);
+  await objects.put(
+    "docker/registry/v2/repositories/team/app/_manifests/tags/v1/current/link",
+    new Uint8Array(),
+  );
+  expect(await collect({ deletesUntagged: true })).toMatchObject({ removedManifests: 0 });
+});

@@ -1,0 +1,154 @@
+import type { Logger } from "../base/logger.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { ManifestReader } from "../registry/manifest-reader.ts";
+import type { BlobStore } from "../storage/blob-store.ts";
+import type { LinkStore } from "../storage/link-store.ts";
+
+/**
+ * Collection as Distribution's `garbage-collect` does it: what no manifest of any repository
+ * names is removed. It reads the layout alone, so it needs no database, and nothing may be
+ * pushed meanwhile: a blob that arrives between mark and sweep would be taken for garbage.
+ *
+ * What cannot be read is never a reason to delete: a manifest whose bytes are there but cannot
+ * be understood might name anything, so it stops the collection before the first removal.
+ */
+export interface SweepOptions {
+  readonly links: LinkStore;
+  readonly blobs: BlobStore;
+  readonly reader: ManifestReader;
+  readonly logger: Logger;
+  /** Also remove manifests that no tag, no index and no subject leads to. */
+  readonly deletesUntagged: boolean;
+  /** Only say what would go. */
+  readonly isDryRun: boolean;
+  /** Told of everything that is kept or goes; for people. */
+  readonly say: (line: string) => void;
+}
+
+export interface SweepResult {
+  readonly markedBlobs: number;
+  readonly removedManifests: number;
+  readonly removedBlobs: number;
+  readonly freedBytes: number;
+}
+
+export async function markAndSweep(options: SweepOptions): Promise<SweepResult> {
+  const marked = new Set<Digest>();
+  const untagged: { readonly name: RepositoryName; readonly digest: Digest }[] = [];
+  const repositories: RepositoryName[] = [];
+  for await (const name of options.links.listRepositories()) {
+    repositories.push(name);
+    options.say(String(name));
+    for (const digest of await markRepository(name, marked, options)) {
+      untagged.push({ name, digest });
+    }
+  }
+  for (const { name, digest } of untagged) {
+    options.say(`${name}: manifest eligible for deletion: ${digest}`);
+    if (!options.isDryRun) await options.links.removeRevision(name, digest);
+  }
+  const swept = await sweep(repositories, marked, options);
+  return { markedBlobs: marked.size, removedManifests: untagged.length, ...swept };
+}
+
+/** Marks what a repository keeps, and returns its manifests that are to go. */
+async function markRepository(
+  name: RepositoryName,
+  marked: Set<Digest>,
+  options: SweepOptions,
+): Promise<readonly Digest[]> {
+  const { links, say } = options;
+  const manifests = await readManifests(name, options);
+  const kept = options.deletesUntagged
+    ? reachable(manifests, await taggedDigests(name, links))
+    : new Set(manifests.keys());
+  for (const digest of kept) {
+    marked.add(digest);
+    say(`${name}: marking manifest ${digest}`);
+    const manifest = manifests.get(digest);
+    for (const named of manifest === undefined ? [] : digestsNamedBy(manifest)) {
+      if (!marked.has(named)) say(`${name}: marking blob ${named}`);
+      marked.add(named);
+    }
+  }
+  return [...manifests.keys()].filter((digest) => !kept.has(digest));
+}
+
+async function readManifests(
+  name: RepositoryName,
+  { links, blobs, reader, logger }: SweepOptions,
+): Promise<ReadonlyMap<Digest, Manifest>> {
+  const manifests = new Map<Digest, Manifest>();
+  for (const digest of await links.listRevisions(name)) {
+    const parsed = await reader.parsed(digest);
+    if (parsed !== undefined) {
+      manifests.set(digest, parsed.manifest);
+    } else if ((await blobs.sizeOf(digest)) === undefined) {
+      logger.warn("a manifest is linked but its bytes are gone", { repository: name, digest });
+    } else {
+      throw new Error(
+        `manifest ${digest} of ${name} cannot be read, so nobody knows what it needs; ` +
+          "nothing was removed. Delete it or push it again, then collect again",
+      );
+    }
+  }
+  return manifests;
+}
+
+async function taggedDigests(name: RepositoryName, links: LinkStore): Promise<Set<Digest>> {
+  const digests = new Set<Digest>();
+  for (const tag of await links.listTags(name)) {
+    const link = await links.readTag(name, tag);
+    // A tag that cannot be read may point to anything of this repository.
+    if (link === undefined) return new Set(await links.listRevisions(name));
+    digests.add(link.digest);
+  }
+  return digests;
+}
+
+/** What is tagged, the children of kept indexes, and what has a kept manifest as subject. */
+function reachable(
+  manifests: ReadonlyMap<Digest, Manifest>,
+  roots: ReadonlySet<Digest>,
+): Set<Digest> {
+  const bySubject = Map.groupBy(manifests, ([, manifest]) => manifest.subject?.digest);
+  const kept = new Set<Digest>();
+  const waiting = [...roots];
+  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
+    if (kept.has(digest)) continue;
+    kept.add(digest);
+    for (const child of manifests.get(digest)?.manifests ?? []) waiting.push(child.digest);
+    for (const [referrer] of bySubject.get(digest) ?? []) waiting.push(referrer);
+  }
+  return kept;
+}
+
+function digestsNamedBy({ config, layers, manifests }: Manifest): readonly Digest[] {
+  const all = [...(config === undefined ? [] : [config]), ...layers, ...manifests];
+  return all.map((descriptor) => descriptor.digest);
+}
+
+async function sweep(
+  repositories: readonly RepositoryName[],
+  marked: ReadonlySet<Digest>,
+  { links, blobs, isDryRun, say }: SweepOptions,
+): Promise<Pick<SweepResult, "removedBlobs" | "freedBytes">> {
+  const garbage = new Set<Digest>();
+  let freedBytes = 0;
+  for await (const digest of blobs.list()) {
+    if (marked.has(digest)) continue;
+    garbage.add(digest);
+    freedBytes += (await blobs.sizeOf(digest)) ?? 0;
+    say(`blob eligible for deletion: ${digest}`);
+  }
+  // Links before bytes: a link to nothing would promise a blob that is not there.
+  for (const name of isDryRun ? [] : repositories) {
+    for (const digest of await links.listLayers(name)) {
+      if (garbage.has(digest)) await links.removeLayer(name, digest);
+    }
+  }
+  for (const digest of isDryRun ? [] : garbage) await blobs.remove(digest);
+  return { removedBlobs: garbage.size, freedBytes };
+}
