@@ -79,14 +79,7 @@ describe("a target", () => {
   });
 
   test("with a host that is none, or a path that cannot be decoded, is refused", () => {
-    for (const url of [
-      "/v2/",
-      "http://a b/",
-      "http://a@b/",
-      "http:///x",
-      "http://a",
-      "ftp-x://a/",
-    ]) {
+    for (const url of ["/v2/", "http://a b/", "http://a@b/", "http:///x", "http://a"]) {
       expect(() => parseTarget(url, 100)).toThrow("Host header");
     }
     for (const path of ["%", "%zz", "%E0%A4%A"]) {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, spyOn, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, spyOn, test } from "bun:test";
 import { parseStrictJson } from "./strict-json.ts";
 
 const sizeBytes = 4 << 20;
@@ -14,6 +14,7 @@ function members(count: number): string {
 
 const parse = spyOn(JSON, "parse");
 afterEach(() => parse.mockClear());
+afterAll(() => parse.mockRestore());
 
 describe("what would cost a parser seconds or hundreds of megabytes is refused before it", () => {
   const bombs: Readonly<Record<string, string>> = {
