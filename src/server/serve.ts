@@ -4,18 +4,17 @@ import type { Logger } from "../base/logger.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { purgeStaleUploads } from "../gc/stale-uploads.ts";
 import { proxyTrust } from "../http/forwarded.ts";
 import { Wire } from "../http/wire.ts";
 import { LineWriter } from "../telemetry/line-writer.ts";
 import { logFormats } from "../telemetry/log-format.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { createPrometheus, type PrometheusMetrics } from "../telemetry/prometheus.ts";
+import { type BackgroundWorks, startBackgroundWorks } from "./background-works.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { Health } from "./health.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listeners.ts";
-import { serverMetrics } from "./metrics.ts";
 import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
@@ -124,9 +123,9 @@ async function startServing(
       logger,
       every: systemEvery,
     });
-    startBackgroundWorks(parts, opened);
+    const works = startBackgroundWorks(parts, opened);
     sayWhatIsOpen(parts, listener);
-    return runningServer({ parts, opened, health, listener, debug });
+    return runningServer({ parts, opened, health, listener, debug, works });
   } catch (error) {
     health.stop();
     await debug?.stop(true);
@@ -140,6 +139,7 @@ interface Running {
   readonly health: Health;
   readonly listener: Listener;
   readonly debug: Server | undefined;
+  readonly works: BackgroundWorks;
 }
 
 function runningServer(running: Running): RunningServer {
@@ -161,12 +161,13 @@ function runningServer(running: Running): RunningServer {
 }
 
 async function close(running: Running, hurry: Promise<void>): Promise<void> {
-  const { parts, opened, health, listener, debug } = running;
+  const { parts, opened, health, listener, debug, works } = running;
   health.drain();
   parts.ends.abort();
   await stopListener(listener, parts.config.http.drainTimeoutMs, hurry);
   health.stop();
   await debug?.stop(true);
+  await works.ended();
   await opened.close();
   parts.logger.info("the registry has stopped");
   parts.lines.flush();
@@ -201,33 +202,6 @@ async function createWire(
       writeLine: (line) => parts.lines.write(line),
     }),
   });
-}
-
-/** What goes on beside the requests; each ends when `ends` says so. */
-function startBackgroundWorks(parts: Parts, opened: OpenRegistry): void {
-  const { config, logger, ends, metrics } = parts;
-  const { adoption } = opened.registry;
-  void adoption.run(ends.signal);
-  metrics.gauge({
-    ...serverMetrics.adoptionComplete,
-    read: () => (adoption.progress().isComplete ? 1 : 0),
-  });
-  metrics.gauge({
-    ...serverMetrics.adoptionCheckedRepositories,
-    read: () => adoption.progress().checked,
-  });
-  const { uploadPurging } = config.storage.maintenance;
-  if (!uploadPurging.isEnabled) return;
-  const purge = async (): Promise<void> => {
-    try {
-      await purgeStaleUploads({ ...parts, ...opened, ...uploadPurging }, ends.signal);
-    } catch (error) {
-      logger.error("purging stale uploads failed", { error });
-    }
-  };
-  const timer = setInterval(() => void purge(), uploadPurging.intervalMs);
-  timer.unref();
-  ends.signal.addEventListener("abort", () => clearInterval(timer));
 }
 
 function sayWhatIsOpen({ config, logger }: Parts, { origin }: Listener): void {

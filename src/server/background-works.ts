@@ -1,0 +1,65 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Metrics } from "../base/metrics.ts";
+import type { Config, UploadPurgingConfig } from "../config/config.ts";
+import { purgeStaleUploads } from "../gc/stale-uploads.ts";
+import { serverMetrics } from "./metrics.ts";
+import type { OpenRegistry } from "./open-registry.ts";
+
+interface Parts {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Says when the works have to end. */
+  readonly ends: AbortController;
+}
+
+/** What goes on beside the requests. */
+export interface BackgroundWorks {
+  /** Resolves when nothing of it is running any more; `ends` has been aborted before. */
+  ended(): Promise<void>;
+}
+
+/** The longest time that a timer can wait; a longer one would fire at once, again and again. */
+const timerMsMax = 2 ** 31 - 1;
+
+/** Starts to compare the metadata with the storage, and to purge stale uploads now and then. */
+export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): BackgroundWorks {
+  const { config, metrics, ends } = parts;
+  const { adoption } = opened.registry;
+  const running = new Set<Promise<void>>();
+  const start = (work: Promise<void>): void => {
+    running.add(work);
+    void work.finally(() => running.delete(work));
+  };
+  start(adoption.run(ends.signal));
+  metrics.gauge({
+    ...serverMetrics.adoptionComplete,
+    read: () => (adoption.progress().isComplete ? 1 : 0),
+  });
+  metrics.gauge({
+    ...serverMetrics.adoptionCheckedRepositories,
+    read: () => adoption.progress().checked,
+  });
+  const { uploadPurging } = config.storage.maintenance;
+  if (uploadPurging.isEnabled) {
+    const intervalMs = Math.min(uploadPurging.intervalMs, timerMsMax);
+    const timer = setInterval(() => start(purge(parts, opened, uploadPurging)), intervalMs);
+    timer.unref();
+    ends.signal.addEventListener("abort", () => clearInterval(timer));
+  }
+  return { ended: async () => void (await Promise.all(running)) };
+}
+
+async function purge(
+  parts: Parts,
+  opened: OpenRegistry,
+  uploadPurging: UploadPurgingConfig,
+): Promise<void> {
+  try {
+    await purgeStaleUploads({ ...parts, ...opened, ...uploadPurging }, parts.ends.signal);
+  } catch (error) {
+    parts.logger.error("purging stale uploads failed", { error });
+  }
+}
