@@ -23,6 +23,13 @@ export const serverMetrics = {
     labels: ["handler", "method"],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
   },
+  storageAction: {
+    type: "histogram",
+    name: "registry_storage_action_seconds",
+    help: "Seconds that the storage took for an action; blobs on their way out are not in it.",
+    labels: ["driver", "action"],
+    buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
+  },
   adoptionComplete: {
     type: "gauge",
     name: "berth_adoption_complete",

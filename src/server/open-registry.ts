@@ -3,6 +3,7 @@ import type { ActivityStore } from "../activity/activity-store.ts";
 import { openActivityStore } from "../activity/sql-activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
 import type { DatabaseLocation } from "../database/database.ts";
@@ -15,8 +16,10 @@ import { FilesystemStore } from "../storage/drivers/filesystem.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { nodeFileSystem } from "../storage/drivers/node-file-system.ts";
 import { LinkStore } from "../storage/link-store.ts";
+import { measuredStore } from "../storage/measured-store.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { UploadStore } from "../storage/upload-store.ts";
+import { serverMetrics } from "./metrics.ts";
 import { registryPolicy } from "./settings.ts";
 
 export interface RegistryOptions {
@@ -35,6 +38,8 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Absent for commands, whose measurements nobody reads. */
+  readonly metrics?: Metrics;
 }
 
 /** A registry with everything below it, opened. */
@@ -51,7 +56,7 @@ export interface OpenRegistry {
 /** Opens storage and metadata and puts the use cases on top. Adoption is left to the caller. */
 export async function openRegistry(options: RegistryOptions): Promise<OpenRegistry> {
   const { clock, random, logger } = options;
-  const objects = await openObjects(options);
+  const objects = measured(await openObjects(options), options);
   const links = new LinkStore(objects, logger);
   const uploads = new UploadStore({ objects, clock, random });
   const metadata = await openMetadataStore(options.metadata);
@@ -77,7 +82,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
 /** The registry that the configuration describes. */
 export async function openConfiguredRegistry(
   config: Config,
-  parts: Pick<RegistryOptions, "clock" | "random" | "logger">,
+  parts: Pick<RegistryOptions, "clock" | "random" | "logger" | "metrics">,
 ): Promise<OpenRegistry> {
   const { driver } = config.storage;
   return openRegistry({
@@ -118,6 +123,18 @@ function databaseLocations({ database }: Config): {
       };
     }
   }
+}
+
+/** With measurements, where somebody reads them. */
+function measured(store: ObjectStore, options: RegistryOptions): ObjectStore {
+  const { metrics, clock, storage } = options;
+  if (metrics === undefined) return store;
+  const driver = storage.kind === "filesystem" ? "filesystem" : "inmemory";
+  return measuredStore(store, {
+    seconds: metrics.histogram(serverMetrics.storageAction),
+    driver,
+    clock,
+  });
 }
 
 async function openObjects({ storage, clock, random }: RegistryOptions): Promise<ObjectStore> {

@@ -174,12 +174,18 @@ async function close(running: Running, hurry: Promise<void>): Promise<void> {
   parts.errors.flush();
 }
 
-async function openStorage({ config, clock, random, logger }: Parts): Promise<OpenRegistry> {
+async function openStorage({
+  config,
+  clock,
+  random,
+  logger,
+  metrics,
+}: Parts): Promise<OpenRegistry> {
   const { driver } = config.storage;
   if (driver.kind === "filesystem" && driver.durability === "none") {
     logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
   }
-  return openConfiguredRegistry(config, { clock, random, logger });
+  return openConfiguredRegistry(config, { clock, random, logger, metrics });
 }
 
 async function createWire(
