@@ -62,8 +62,19 @@ describe("the body of a request", () => {
 });
 
 describe("a target", () => {
+  const hostHeader = new Headers({ host: "a" });
+
+  test("without a Host header is of HTTP/1.0, and taken", () => {
+    const { path, query } = parseTarget("/v2/_catalog?n=1", 100, new Headers());
+    expect([path, query.get("n")]).toEqual(["/v2/_catalog", "1"]);
+  });
+
   test("is taken apart into host, decoded path and query", () => {
-    const { host, path, query } = parseTarget("http://a:5000/v2/foo%2Fbar?n=1&last=a%20b", 100);
+    const { host, path, query } = parseTarget(
+      "http://a:5000/v2/foo%2Fbar?n=1&last=a%20b",
+      100,
+      hostHeader,
+    );
     expect([host, path, query.get("n"), query.get("last")]).toEqual([
       "a:5000",
       "/v2/foo/bar",
@@ -74,16 +85,16 @@ describe("a target", () => {
 
   test("may be as long as the limit and no longer, its host aside", () => {
     const url = `http://host/${"a".repeat(99)}`;
-    expect(parseTarget(url, 100).path).toHaveLength(100);
-    expect(() => parseTarget(`${url}a`, 100)).toThrow("longer than 100");
+    expect(parseTarget(url, 100, hostHeader).path).toHaveLength(100);
+    expect(() => parseTarget(`${url}a`, 100, hostHeader)).toThrow("longer than 100");
   });
 
   test("with a host that is none, or a path that cannot be decoded, is refused", () => {
     for (const url of ["/v2/", "http://a b/", "http://a@b/", "http:///x", "http://a"]) {
-      expect(() => parseTarget(url, 100)).toThrow("Host header");
+      expect(() => parseTarget(url, 100, hostHeader)).toThrow("Host header");
     }
     for (const path of ["%", "%zz", "%E0%A4%A"]) {
-      expect(() => parseTarget(`http://a/${path}`, 100)).toThrow("percent-encoding");
+      expect(() => parseTarget(`http://a/${path}`, 100, hostHeader)).toThrow("percent-encoding");
     }
   });
 });

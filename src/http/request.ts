@@ -35,19 +35,32 @@ export interface Target {
  *
  * @throws {RegistryError} `hostInvalid`, `uriTooLong`, `bodyInvalid` for bad percent-encoding.
  */
-export function parseTarget(url: string, lengthMax: number): Target {
+export function parseTarget(url: string, lengthMax: number, headers: Headers): Target {
   if (url.length > lengthMax + 300) throw new RegistryError("uriTooLong", { max: lengthMax });
+  // HTTP/1.0 has no Host, and the health checks of load balancers speak it. A bare target that
+  // came with one means that it could not be used.
+  if (url.startsWith("/") && headers.get("host") === null) {
+    return targetIn(url, { pathStart: 0, host: "localhost", lengthMax });
+  }
   const hostStart = url.indexOf("://") + 3;
   const pathStart = url.indexOf("/", hostStart);
-  // Without a usable Host, the server hands the bare target over.
   if (hostStart < 3 || hostStart > 8 || pathStart === -1) throw new RegistryError("hostInvalid");
   const host = url.slice(hostStart, pathStart);
   if (!hostPattern.test(host)) throw new RegistryError("hostInvalid");
-  const queryStart = url.indexOf("?", pathStart);
-  const pathEnd = queryStart === -1 ? url.length : queryStart;
+  return targetIn(url, { pathStart, host, lengthMax });
+}
+
+/** The target that `url` names from `pathStart` on. */
+function targetIn(
+  url: string,
+  found: { readonly pathStart: number; readonly host: string; readonly lengthMax: number },
+): Target {
+  const { pathStart, host, lengthMax } = found;
   if (url.length - pathStart > lengthMax) {
     throw new RegistryError("uriTooLong", { max: lengthMax });
   }
+  const queryStart = url.indexOf("?", pathStart);
+  const pathEnd = queryStart === -1 ? url.length : queryStart;
   return {
     host,
     path: decodePath(url.slice(pathStart, pathEnd)),

@@ -84,7 +84,7 @@ export class Wire {
 
   async #process({ request, peer, seen }: Arrival): Promise<Reply> {
     const { settings, registry, authenticator, trust } = this.#options;
-    const target = parseTarget(request.url, settings.urlBytesMax);
+    const target = parseTarget(request.url, settings.urlBytesMax, request.headers);
     const path = withoutPrefix(target.path, settings.prefix);
     seen.path = path;
     const why = this.#options.outOfRotation?.();

@@ -1,4 +1,5 @@
 /** C. Pulling blobs. */
+import { expect } from "bun:test";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
 import { hexOf, parseDigest } from "../../src/oci/digest.ts";
 import { emptyBlob, hello, unknownDigest } from "./content.ts";
@@ -165,6 +166,20 @@ export const blobPullCases: readonly WireCase[] = [
       part(" bytes = 3 - 4 ", 3, 5),
       ranged("bytes=0-1,4-5", 206, {
         answers: { "content-type": /^multipart\/byteranges; boundary=/ },
+        looks: (body) => {
+          const parts = body.split(/\r?\n?--berth-[0-9a-f]+(?:--)?\r\n/).slice(1, -1);
+          expect(parts).toEqual(
+            [
+              [0, 2],
+              [4, 6],
+            ].map(
+              ([start = 0, end = 0]) =>
+                "Content-Type: application/octet-stream\r\n" +
+                `Content-Range: bytes ${start}-${end - 1}/${sizeBytes}\r\n\r\n` +
+                text.slice(start, end),
+            ),
+          );
+        },
       }),
       // Parts that overlap to more than the whole cost more than the whole.
       ranged("bytes=0-,0-,0-", 200, { text: hello.bytes }),

@@ -168,6 +168,14 @@ describe("lines that are no request", () => {
   }
 });
 
+test("HTTP/1.0 without a Host, as load balancers ask, is answered", () =>
+  withWireRig({ driver: "memory" }, async (rig) => {
+    expect((await sendBytes(rig.port, "GET /v2/ HTTP/1.0\r\n\r\n"))?.body.toString()).toBe("{}");
+    expect((await sendBytes(rig.port, "OPTIONS / HTTP/1.0\r\n\r\n", "OPTIONS"))?.status).toBe(204);
+    const climbing = await sendBytes(rig.port, "GET /v2/../x HTTP/1.0\r\n\r\n");
+    expect(climbing?.status).toBe(404);
+  }));
+
 describe("headers of strangers", () => {
   test("a hostile Host answers 400 and comes back in nothing", () =>
     withWireRig({ driver: "memory", settings: { HTTP_RELATIVEURLS: "false" } }, async (rig) => {
