@@ -40,7 +40,7 @@ function rig() {
       digest: await blob(name, text),
       size: text.length,
     });
-    return await manifest(name, {
+    return manifest(name, {
       mediaType: mediaTypes.ociManifest,
       config: await descriptor("{}"),
       layers: [await descriptor(layer)],
