@@ -48,10 +48,16 @@ export class UploadStore {
   readonly #options: UploadStoreOptions;
   readonly #objects: ObjectStore;
   readonly #hashes = new RunningHashes();
+  /**
+   * Names this process in the state of its sessions. A recorded digest is believed only by the
+   * process that computed it: after a power cut, a file may have its length and not its bytes.
+   */
+  readonly #instance: string;
 
   constructor(options: UploadStoreOptions) {
     this.#options = options;
     this.#objects = options.objects;
+    this.#instance = options.random.uuid();
   }
 
   async begin(
@@ -73,7 +79,10 @@ export class UploadStore {
     const key = `${uploadFolder(repository, id)}/state.json`;
     const bytes = await this.#objects.read(key, stateSizeBytesMax);
     const state = bytes === undefined ? undefined : parseState(new TextDecoder().decode(bytes));
-    return state === undefined ? undefined : { id, repository, ...state };
+    if (state === undefined) return undefined;
+    const { digest, hashedBy, ...session } = state;
+    const isBelieved = digest !== undefined && hashedBy === this.#instance;
+    return { id, repository, ...session, ...(isBelieved && { digest }) };
   }
 
   /**
@@ -201,7 +210,8 @@ export class UploadStore {
 
   async #writeState(session: UploadSession): Promise<void> {
     const { owner, algorithm, offset, digest } = session;
-    const text = JSON.stringify({ owner, algorithm, offset, digest });
+    const hashedBy = this.#instance;
+    const text = JSON.stringify({ owner, algorithm, offset, digest, hashedBy });
     const key = `${uploadFolder(session.repository, session.id)}/state.json`;
     await this.#objects.putVolatile(key, new TextEncoder().encode(text));
   }
@@ -211,7 +221,12 @@ function uploadUnknown({ id }: UploadSession): RegistryError {
   return new RegistryError("uploadUnknown", { uploadId: id });
 }
 
-function parseState(text: string): Omit<UploadSession, "id" | "repository"> | undefined {
+/** A session as it is written down, with the process that computed its digest. */
+interface State extends Omit<UploadSession, "id" | "repository"> {
+  readonly hashedBy?: unknown;
+}
+
+function parseState(text: string): State | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -225,5 +240,6 @@ function parseState(text: string): Omit<UploadSession, "id" | "repository"> | un
   if (typeof offset !== "number" || !isDigestAlgorithm(algorithm)) return undefined;
   const digest =
     "digest" in value && typeof value.digest === "string" ? parseDigest(value.digest) : undefined;
-  return { owner, algorithm, offset, ...(digest !== undefined && { digest }) };
+  const hashedBy = "hashedBy" in value ? value.hashedBy : undefined;
+  return { owner, algorithm, offset, hashedBy, ...(digest !== undefined && { digest }) };
 }
