@@ -36,6 +36,6 @@ const rest = `\`handler\` has Distribution's words: \`base\`, \`blob\`, \`blob_u
 \`method\` is in lower case; \`other\` is what no route knows.
 
 Besides these there are the \`process_*\` and \`nodejs_*\` metrics of the Prometheus client: CPU time,
-memory, open files, the delay of the event loop. Distribution's \`registry_storage_*\`,
+memory, open files, the delay of the event loop. Distribution's \`registry_storage_cache_*\`,
 \`registry_notifications_*\` and \`registry_proxy_*\` have no counterpart.
 `;

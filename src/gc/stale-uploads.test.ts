@@ -105,7 +105,7 @@ test("the purge takes what real volumes have: no start time, odd names, files an
   try {
     const clock = new SetClock();
     const options = { rootFolder, durability: "none", fileSystem: nodeFileSystem } as const;
-    const objects = await FilesystemStore.open({ ...options, random: systemRandom });
+    const objects = await FilesystemStore.open({ ...options, clock, random: systemRandom });
     const { purge } = storesOn(objects, clock);
     const uploads = join(rootFolder, "docker/registry/v2/repositories/foo/_uploads");
     const [empty, dated] = [crypto.randomUUID(), crypto.randomUUID()];

@@ -140,5 +140,5 @@ function measured(store: ObjectStore, options: RegistryOptions): ObjectStore {
 async function openObjects({ storage, clock, random }: RegistryOptions): Promise<ObjectStore> {
   if (storage.kind === "memory") return new MemoryStore(clock);
   if (storage.kind === "opened") return storage.objects;
-  return FilesystemStore.open({ ...storage, fileSystem: nodeFileSystem, random });
+  return FilesystemStore.open({ ...storage, fileSystem: nodeFileSystem, clock, random });
 }

@@ -19,6 +19,7 @@ objectStoreSuite("the filesystem driver", async () => {
     rootFolder,
     durability: "full",
     fileSystem: nodeFileSystem,
+    clock: systemClock,
     random: systemRandom,
   });
   return { store, close: async () => rmSync(rootFolder, { recursive: true, force: true }) };

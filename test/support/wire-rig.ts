@@ -136,7 +136,12 @@ async function storageFor(
   if (driver === "memory") return { kind: "memory" };
   const options = { rootFolder, durability: "full" } as const;
   if (fileSystem === undefined) return { kind: "filesystem", ...options };
-  const objects = await FilesystemStore.open({ ...options, fileSystem, random: systemRandom });
+  const objects = await FilesystemStore.open({
+    ...options,
+    fileSystem,
+    clock: systemClock,
+    random: systemRandom,
+  });
   return { kind: "opened", objects };
 }
 

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { concatBytes } from "../../base/bytes.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
 import type { FileStat, FileSystem, ReadableFile } from "./file-system.ts";
@@ -11,8 +12,15 @@ export interface FilesystemOptions {
   /** `none` leaves out every sync: for scratch registries only. */
   readonly durability: "full" | "none";
   readonly fileSystem: FileSystem;
+  readonly clock: Clock;
   readonly random: Random;
 }
+
+/**
+ * A temporary file lives for milliseconds. One that is so old was left by a crash; a younger one
+ * may be on its way in another process, for commands open the store beside the server.
+ */
+const leftOverAgeMs = 3_600_000;
 
 /** Pieces in which stored bytes are read: large enough that a system call costs nothing. */
 const readSizeBytes = 1 << 20;
@@ -42,9 +50,7 @@ export class FilesystemStore implements ObjectStore {
     });
     await store.#guard(`cannot open ${options.rootFolder}`, async () => {
       await store.#ensureFolder(store.#temporaryFolder());
-      for (const entry of await store.list(temporaryName)) {
-        await store.#files.unlink(`${store.#temporaryFolder()}/${entry.name}`);
-      }
+      await store.#clearLeftOvers();
     });
     return store;
   }
@@ -182,6 +188,16 @@ export class FilesystemStore implements ObjectStore {
 
   #temporaryFolder(): string {
     return this.#pathOf(temporaryName);
+  }
+
+  async #clearLeftOvers(): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    for (const { name } of await this.list(temporaryName)) {
+      const path = `${this.#temporaryFolder()}/${name}`;
+      const found = await this.#files.stat(path);
+      if (found === undefined || nowMs - found.modifiedAtMs < leftOverAgeMs) continue;
+      await this.#files.unlink(path);
+    }
   }
 
   async #replace(key: string, bytes: Uint8Array, isSynced: boolean): Promise<void> {
