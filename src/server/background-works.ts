@@ -24,6 +24,8 @@ export interface BackgroundWorks {
 /** The longest time that a timer can wait; a longer one would fire at once, again and again. */
 const timerMsMax = 2 ** 31 - 1;
 
+const firstPurgeMsMax = 30 * 60_000;
+
 /** Starts to compare the metadata with the storage, and to purge stale uploads now and then. */
 export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): BackgroundWorks {
   const { config, metrics, ends } = parts;
@@ -45,9 +47,17 @@ export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): Backgr
   const { uploadPurging } = config.storage.maintenance;
   if (uploadPurging.isEnabled) {
     const intervalMs = Math.min(uploadPurging.intervalMs, timerMsMax);
-    const timer = setInterval(() => start(purge(parts, opened, uploadPurging)), intervalMs);
+    const purgeNow = (): void => start(purge(parts, opened, uploadPurging));
+    // Not at the start, when there is enough to do, and not a whole interval later: a registry
+    // that is restarted every night would never purge.
+    const first = setTimeout(purgeNow, Math.min(intervalMs, firstPurgeMsMax));
+    const timer = setInterval(purgeNow, intervalMs);
+    first.unref();
     timer.unref();
-    ends.signal.addEventListener("abort", () => clearInterval(timer));
+    ends.signal.addEventListener("abort", () => {
+      clearTimeout(first);
+      clearInterval(timer);
+    });
   }
   return { ended: async () => void (await Promise.all(running)) };
 }

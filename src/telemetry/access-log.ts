@@ -1,4 +1,4 @@
-import { escapeControls } from "./log-format.ts";
+import { escapeControls, jsonText } from "./log-format.ts";
 
 /** One answered request. */
 export interface AccessEntry {
@@ -35,18 +35,18 @@ export function combinedLine(entry: AccessEntry): string {
 
 /** The same as a JSON object, with the request id. */
 export function jsonLine(entry: AccessEntry): string {
-  return JSON.stringify({
+  return jsonText({
     time: new Date(entry.atMs).toISOString(),
     address: entry.address,
     user: entry.user,
     method: entry.method,
-    path: safe(entry.path),
+    path: short(entry.path),
     status: entry.status,
     bytes: entry.bytes,
     duration_ms: Math.round(entry.durationMs * 1000) / 1000,
-    referer: safe(entry.referer),
-    user_agent: safe(entry.userAgent),
-    request_id: safe(entry.requestId),
+    referer: short(entry.referer),
+    user_agent: short(entry.userAgent),
+    request_id: entry.requestId,
   });
 }
 
@@ -69,7 +69,11 @@ function stampOf(atMs: number): string {
 const needsCare = /["\\\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 function safe(text: string): string {
-  const short = text.length > fieldLengthMax ? `${text.slice(0, fieldLengthMax)}…` : text;
-  if (!needsCare.test(short)) return short;
-  return escapeControls(short.replaceAll("\\", "\\\\").replaceAll('"', '\\"'));
+  const field = short(text);
+  if (!needsCare.test(field)) return field;
+  return escapeControls(field.replaceAll("\\", "\\\\").replaceAll('"', '\\"'));
+}
+
+function short(text: string): string {
+  return text.length > fieldLengthMax ? `${text.slice(0, fieldLengthMax)}…` : text;
 }

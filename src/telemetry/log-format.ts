@@ -23,9 +23,9 @@ export const logFormats: Readonly<Record<"text" | "json" | "logstash", LogFormat
     return [`time="${time}" level=${level} msg=${quoted(message)}`, ...pairs].join(" ");
   },
   json: ({ atMs, level, message, fields }) =>
-    JSON.stringify({ ...plain(fields), level, msg: message, time: new Date(atMs).toISOString() }),
+    jsonText({ ...plain(fields), level, msg: message, time: new Date(atMs).toISOString() }),
   logstash: ({ atMs, level, message, fields }) =>
-    JSON.stringify({
+    jsonText({
       "@timestamp": new Date(atMs).toISOString(),
       "@version": "1",
       level,
@@ -61,7 +61,12 @@ function quoted(text: string): string {
   return /^[\w./:@+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
 }
 
-/** JSON leaves these as they are; a terminal obeys them. */
+/** JSON on one line, in which a terminal finds nothing to obey: strings keep their meaning. */
+export function jsonText(value: Readonly<Record<string, unknown>>): string {
+  return escapeControls(JSON.stringify(value));
+}
+
+/** JSON leaves some of these as they are; a terminal obeys them. */
 export function escapeControls(text: string): string {
   return text.replace(
     // oxlint-disable-next-line no-control-regex -- control characters are what must not get out
