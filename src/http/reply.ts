@@ -1,3 +1,4 @@
+import { LeastRecent } from "../base/least-recent.ts";
 import { mediaTypes } from "../oci/media-type.ts";
 import type { RegistryError } from "../oci/problems.ts";
 import { type Problem, problems } from "../oci/problems.ts";
@@ -12,9 +13,30 @@ export type HeaderFields = Readonly<Record<string, string>>;
  */
 export class SharedHeaders {
   readonly fields: HeaderFields;
+  /** True for the headers of a HEAD, which name the length of the body that is not there. */
+  readonly hasLength: boolean;
 
   constructor(fields: HeaderFields) {
     this.fields = fields;
+    this.hasLength = fields["Content-Length"] !== undefined;
+  }
+}
+
+/** Shared headers that were asked for lately, by what they depend on. */
+export class HeaderShelf {
+  readonly #shelf: LeastRecent<SharedHeaders>;
+
+  constructor(countMax: number) {
+    this.#shelf = new LeastRecent(countMax);
+  }
+
+  /** The headers under `key`, made by `make` when nobody has asked for them lately. */
+  take(key: string, make: () => HeaderFields): SharedHeaders {
+    const known = this.#shelf.get(key);
+    if (known !== undefined) return known;
+    const headers = new SharedHeaders(make());
+    this.#shelf.set(key, headers);
+    return headers;
   }
 }
 

@@ -35,8 +35,11 @@ export class Writer {
 
   write(reply: Reply, { method, extra }: WriteOptions): Response {
     const { status, headers, body } = reply;
-    if (headers instanceof SharedHeaders && extra === noExtra && method === "GET") {
-      return new Response(bodyOf(body), { status, headers: this.#readyHeaders(headers) });
+    if (headers instanceof SharedHeaders && extra === noExtra) {
+      const isWhole = method === "GET" || (method === "HEAD" && headers.hasLength);
+      if (isWhole) {
+        return new Response(bodyOf(body), { status, headers: this.#readyHeaders(headers) });
+      }
     }
     const own = headers instanceof SharedHeaders ? headers.fields : headers;
     const all: Record<string, string> = { ...this.#common, ...extra, ...own };

@@ -3,7 +3,13 @@ import { hexOf } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import type { Exchange, Handler } from "../exchange.ts";
 import { formatContentRange, parseRange } from "../range.ts";
-import { emptyReply, octetStream, type Reply, untrustedContentHeaders } from "../reply.ts";
+import {
+  emptyReply,
+  HeaderShelf,
+  octetStream,
+  type Reply,
+  untrustedContentHeaders,
+} from "../reply.ts";
 
 /** A blob never changes, so a client may keep it as long as it likes. */
 const cacheControl = "max-age=31536000";
@@ -12,7 +18,8 @@ const cacheControl = "max-age=31536000";
 export const blobGet: Handler<"blobGet"> = async ({ name, digest }, exchange) => {
   const content = await exchange.registry.blobs.find(name, digest);
   const { headers } = exchange.request;
-  const common = blobHeaders(digest);
+  const shared = shelf.take(`GET ${digest}`, () => blobHeaders(digest));
+  const common = shared.fields;
   if (matchesTag(headers.get("if-none-match"), digest)) return emptyReply(304, common);
   const ranges = parseRange(rangeHeader(headers, digest), content.sizeBytes);
   if (ranges === "invalid") {
@@ -25,7 +32,7 @@ export const blobGet: Handler<"blobGet"> = async ({ name, digest }, exchange) =>
   }
   if (ranges === "whole") {
     const range = { start: 0, end: content.sizeBytes };
-    return { status: 200, headers: common, body: { kind: "content", content, range } };
+    return { status: 200, headers: shared, body: { kind: "content", content, range } };
   }
   const [only] = ranges;
   if (ranges.length === 1 && only !== undefined) {
@@ -49,10 +56,11 @@ export const blobHead: Handler<"blobHead"> = async ({ name, digest }, exchange) 
   if (matchesTag(exchange.request.headers.get("if-none-match"), digest)) {
     return emptyReply(304, blobHeaders(digest));
   }
-  return emptyReply(200, {
+  const headers = shelf.take(`HEAD ${content.sizeBytes} ${digest}`, () => ({
     ...blobHeaders(digest),
     "Content-Length": String(content.sizeBytes),
-  });
+  }));
+  return { status: 200, headers };
 };
 
 /** `DELETE /v2/<name>/blobs/<digest>` (end-10). */
@@ -81,6 +89,8 @@ function rangeHeader(headers: Exchange["request"]["headers"], digest: Digest): s
   if (condition !== null && condition !== `"${digest}"`) return null;
   return headers.get("range");
 }
+
+const shelf = new HeaderShelf(4_000);
 
 function blobHeaders(digest: Digest): Readonly<Record<string, string>> {
   return {

@@ -1,10 +1,9 @@
 import { concatBytes } from "../../base/bytes.ts";
-import { LeastRecent } from "../../base/least-recent.ts";
 import { type Digest, hexOf } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import { parseTag, type Reference, type Tag } from "../../oci/tag.ts";
 import { actorOf, type Exchange, type Handler, urlOf } from "../exchange.ts";
-import { emptyReply, SharedHeaders, untrustedContentHeaders } from "../reply.ts";
+import { emptyReply, HeaderShelf, type SharedHeaders, untrustedContentHeaders } from "../reply.ts";
 import { contentLengthOf, readBody } from "../request.ts";
 import { matchesTag } from "./blobs.ts";
 
@@ -14,7 +13,7 @@ import { matchesTag } from "./blobs.ts";
  */
 export const manifestGet: Handler<"manifestGet"> = async ({ name, reference }, exchange) => {
   const found = await exchange.registry.manifests.pull(name, reference);
-  const headers = manifestHeaders(found.digest, found.mediaType);
+  const headers = manifestHeaders(found);
   if (matchesTag(exchange.request.headers.get("if-none-match"), found.digest)) {
     return emptyReply(304, headers.fields);
   }
@@ -24,11 +23,15 @@ export const manifestGet: Handler<"manifestGet"> = async ({ name, reference }, e
 /** `HEAD /v2/<name>/manifests/<reference>` (end-3). */
 export const manifestHead: Handler<"manifestHead"> = async ({ name, reference }, exchange) => {
   const found = await exchange.registry.manifests.stat(name, reference);
-  const headers = manifestHeaders(found.digest, found.mediaType);
+  const headers = manifestHeaders(found);
   if (matchesTag(exchange.request.headers.get("if-none-match"), found.digest)) {
     return emptyReply(304, headers.fields);
   }
-  return emptyReply(200, { ...headers.fields, "Content-Length": String(found.sizeBytes) });
+  const head = shelf.take(`HEAD ${found.digest}`, () => ({
+    ...headers.fields,
+    "Content-Length": String(found.sizeBytes),
+  }));
+  return { status: 200, headers: head };
 };
 
 /** `PUT /v2/<name>/manifests/<reference>` (end-7a), with `?tag=` for several tags (end-7b). */
@@ -96,19 +99,20 @@ async function readManifest({ request, settings }: Exchange): Promise<Uint8Array
   return concatBytes(pieces);
 }
 
-/** Headers of manifests that were asked for lately; a digest has one media type for ever. */
-const headersByDigest = new LeastRecent<SharedHeaders>(2_000);
+/** A digest has one media type and one size for ever. */
+const shelf = new HeaderShelf(4_000);
 
-function manifestHeaders(digest: Digest, mediaType: string): SharedHeaders {
-  const known = headersByDigest.get(digest);
-  if (known !== undefined) return known;
-  const headers = new SharedHeaders({
+function manifestHeaders({ digest, mediaType }: ManifestHead): SharedHeaders {
+  return shelf.take(`GET ${digest}`, () => ({
     "Content-Type": mediaType,
     "Docker-Content-Digest": digest,
     ETag: `"${digest}"`,
     "Content-Disposition": `attachment; filename="${hexOf(digest)}.json"`,
     ...untrustedContentHeaders,
-  });
-  headersByDigest.set(digest, headers);
-  return headers;
+  }));
+}
+
+interface ManifestHead {
+  readonly digest: Digest;
+  readonly mediaType: string;
 }
