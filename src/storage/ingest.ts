@@ -9,7 +9,7 @@ const strokeSizeBytes = 1 << 18;
  * How much may wait in the page cache before the disk is asked to begin: so that the sync at
  * the end of a large blob finds most of the work done.
  */
-const earlySyncBytes = 32 << 20;
+const earlySyncBytes = 256 << 20;
 
 /** Bytes on their way from a request into an upload session. */
 export interface Flow {
