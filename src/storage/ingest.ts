@@ -24,14 +24,14 @@ export interface Flow {
 
 /**
  * Writes `source` in strokes. While one stroke is on its way to the disk and into the hash, the
- * next bytes arrive; at most two strokes are in memory. What came before `source` failed is
- * written all the same.
+ * runtime receives the next bytes by itself, up to a limit of its own: reading ahead here as
+ * well would only take as much memory again. What came before `source` failed is written all
+ * the same.
  */
 export async function ingest(source: AsyncIterable<Uint8Array>, flow: Flow): Promise<void> {
   let stroke: Uint8Array[] = [];
   let strokeBytes = 0;
   let sinceSyncBytes = 0;
-  let storing = Promise.resolve();
   let syncing = Promise.resolve();
 
   const flush = async (isLast: boolean): Promise<void> => {
@@ -39,16 +39,14 @@ export async function ingest(source: AsyncIterable<Uint8Array>, flow: Flow): Pro
     const sizeBytes = strokeBytes;
     stroke = [];
     strokeBytes = 0;
-    await storing;
     flow.hash ??= flow.beginHash?.(!isLast);
-    storing = store(pieces, sizeBytes, flow);
-    // A rejection is seen at the next await; this keeps it from counting as unhandled before.
-    storing.catch(() => undefined);
+    await store(pieces, sizeBytes, flow);
     sinceSyncBytes += sizeBytes;
     if (sinceSyncBytes < earlySyncBytes) return;
     sinceSyncBytes = 0;
     await syncing;
-    syncing = storing.then(() => flow.appender.sync());
+    syncing = flow.appender.sync();
+    // A rejection is seen at the next await; this keeps it from counting as unhandled before.
     syncing.catch(() => undefined);
   };
 
@@ -60,7 +58,6 @@ export async function ingest(source: AsyncIterable<Uint8Array>, flow: Flow): Pro
     }
   } finally {
     if (strokeBytes > 0) await flush(true);
-    await storing;
     await syncing;
   }
 }
