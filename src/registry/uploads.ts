@@ -62,7 +62,7 @@ export class Uploads {
 
   /** @throws {RegistryError} `uploadUnknown`, `uploadBusy`, `uploadOutOfOrder` */
   async append(key: UploadKey, chunk: Chunk): Promise<UploadSession> {
-    return this.#alone(key, async (session) => this.#append(session, chunk));
+    return this.#alone(key, chunk, async (session) => this.#append(session, chunk));
   }
 
   /**
@@ -71,7 +71,7 @@ export class Uploads {
    * @throws {RegistryError} `digestMismatch`, which ends the session, and as `append`.
    */
   async finish(key: UploadKey, digest: Digest, chunk: Chunk | undefined): Promise<void> {
-    await this.#alone(key, async (before) => {
+    await this.#alone(key, chunk, async (before) => {
       const session = chunk === undefined ? before : await this.#append(before, chunk);
       const { uploads, blobs, locks } = this.#context;
       const actual = await uploads.seal(session, algorithmOf(digest));
@@ -95,9 +95,7 @@ export class Uploads {
   }
 
   async #append(session: UploadSession, chunk: Chunk): Promise<UploadSession> {
-    if (chunk.start !== undefined && chunk.start !== session.offset) {
-      throw new RegistryError("uploadOutOfOrder", { start: chunk.start, offset: session.offset });
-    }
+    refuseOutOfOrder(session, chunk);
     return this.#context.uploads.append(session, chunk.source);
   }
 
@@ -123,9 +121,16 @@ export class Uploads {
     }
   }
 
-  async #alone<T>(key: UploadKey, work: (session: UploadSession) => Promise<T>): Promise<T> {
-    const { id } = await this.status(key);
+  async #alone<T>(
+    key: UploadKey,
+    chunk: Chunk | undefined,
+    work: (session: UploadSession) => Promise<T>,
+  ): Promise<T> {
+    const session = await this.status(key);
+    const { id } = session;
     if (this.#busy.has(id)) throw new RegistryError("uploadBusy");
+    // Before the session is taken: a chunk that cannot be used must not keep a right one out.
+    refuseOutOfOrder(session, chunk);
     this.#busy.add(id);
     try {
       // Asked again: between the first look and the lock another request may have written.
@@ -139,4 +144,11 @@ export class Uploads {
       this.#busy.delete(id);
     }
   }
+}
+
+/** @throws {RegistryError} `uploadOutOfOrder` */
+function refuseOutOfOrder({ offset }: UploadSession, chunk: Chunk | undefined): void {
+  const start = chunk?.start;
+  if (start === undefined || start === offset) return;
+  throw new RegistryError("uploadOutOfOrder", { start, offset });
 }
