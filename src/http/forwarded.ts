@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { isHost } from "./host.ts";
 
 /** Where a request comes from, as the socket says. */
 export interface Peer {
@@ -70,7 +71,7 @@ export class Client {
     const { peer, host } = this.#arrival;
     const said = this.#forwarded();
     const scheme = said.proto === "http" || said.proto === "https" ? said.proto : undefined;
-    const saidHost = said.host !== undefined && hostPattern.test(said.host) ? said.host : host;
+    const saidHost = said.host !== undefined && isHost(said.host) ? said.host : host;
     return `${scheme ?? (peer.isTls ? "https" : "http")}://${saidHost}`;
   }
 
@@ -102,8 +103,6 @@ interface Said {
   readonly host?: string | undefined;
   readonly address?: string | undefined;
 }
-
-const hostPattern = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
 
 /** Each proxy adds at the end: the first is what the client asked. */
 function firstOf(header: string | null): string | undefined {

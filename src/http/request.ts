@@ -1,5 +1,6 @@
 import { RegistryError } from "../oci/problems.ts";
 import type { Client } from "./forwarded.ts";
+import { isHost } from "./host.ts";
 
 /** A request as the wire reads it, once: nothing after this looks at the raw target again. */
 export interface WireRequest {
@@ -16,9 +17,6 @@ export interface WireRequest {
 }
 
 const noQuery = new URLSearchParams();
-
-/** A host name or address with an optional port: what a Host header may hold. */
-const hostPattern = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?$/;
 
 /** Where a request goes: the path and query of its target, and the host that it names. */
 export interface Target {
@@ -46,7 +44,7 @@ export function parseTarget(url: string, lengthMax: number, headers: Headers): T
   const pathStart = url.indexOf("/", hostStart);
   if (hostStart < 3 || hostStart > 8 || pathStart === -1) throw new RegistryError("hostInvalid");
   const host = url.slice(hostStart, pathStart);
-  if (!hostPattern.test(host)) throw new RegistryError("hostInvalid");
+  if (!isHost(host)) throw new RegistryError("hostInvalid");
   return targetIn(url, { pathStart, host, lengthMax });
 }
 

@@ -124,7 +124,7 @@ function manifestMethods(name: RepositoryName, last: string): Methods {
 }
 
 function blobMethods(name: RepositoryName, last: string): Methods {
-  const digest = digestOf(last);
+  const digest = requireDigest(last);
   return {
     GET: () => ({ kind: "blobGet", name, digest }),
     HEAD: () => ({ kind: "blobHead", name, digest }),
@@ -133,7 +133,7 @@ function blobMethods(name: RepositoryName, last: string): Methods {
 }
 
 function referrersMethods(name: RepositoryName, last: string): Methods {
-  const digest = digestOf(last);
+  const digest = requireDigest(last);
   return { GET: () => ({ kind: "referrers", name, digest }) };
 }
 
@@ -147,7 +147,8 @@ function uploadMethods(name: RepositoryName, id: string): Methods {
   };
 }
 
-function digestOf(text: string): Digest {
+/** @throws {RegistryError} `digestInvalid` */
+export function requireDigest(text: string): Digest {
   const digest = parseDigest(text);
   if (digest === undefined) throw new RegistryError("digestInvalid", { digest: text });
   return digest;

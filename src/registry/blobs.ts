@@ -3,6 +3,7 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Content } from "../storage/object-store.ts";
 import type { RegistryContext } from "./context.ts";
+import { linkBlob } from "./link-blob.ts";
 
 /** A mount without `from` looks at this many repositories that hold the blob. */
 const mountCandidatesMax = 20;
@@ -45,21 +46,12 @@ export class Blobs {
       const isMounted = await locks.shared(digest, async () => {
         const content = await lookup.findBlob(from, digest);
         if (content === undefined) return false;
-        await this.link(name, digest, content.sizeBytes);
+        await linkBlob(name, { digest, sizeBytes: content.sizeBytes }, this.#context);
         return true;
       });
       if (isMounted) return true;
     }
     return false;
-  }
-
-  /** Records that the repository holds the blob. The caller holds the digest's lock. */
-  async link(name: RepositoryName, digest: Digest, sizeBytes: number): Promise<void> {
-    const { links, metadata, locks } = this.#context;
-    await locks.shared(`repository:${name}`, async () => {
-      await links.writeLayer(name, digest);
-      await metadata.recordBlob(name, { digest, sizeBytes });
-    });
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Actor } from "../activity/activity-store.ts";
 import type { ManifestStat } from "../metadata/metadata-store.ts";
-import { type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
+import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import { isManifestMediaType, isSchema1MediaType } from "../oci/media-type.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -216,9 +216,7 @@ export class Manifests {
 
 /** A manifest pushed by digest is stored under that algorithm; by tag, under sha256. */
 function algorithmFor(reference: Reference): DigestAlgorithm {
-  return reference.kind === "digest" && reference.digest.startsWith("sha512:")
-    ? "sha512"
-    : "sha256";
+  return reference.kind === "digest" ? algorithmOf(reference.digest) : "sha256";
 }
 
 function parseChecked(bytes: Uint8Array, contentType: string | undefined): Manifest {

@@ -4,6 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseUploadId, type UploadId } from "../storage/upload-id.ts";
 import type { UploadSession } from "../storage/upload-store.ts";
 import type { RegistryContext } from "./context.ts";
+import { linkBlob } from "./link-blob.ts";
 import { UploadAllowance } from "./upload-allowance.ts";
 
 export type { UploadSession } from "../storage/upload-store.ts";
@@ -82,7 +83,8 @@ export class Uploads {
       }
       await locks.shared(digest, async () => {
         await blobs.publish(digest, uploads.dataKey(session), session.offset);
-        await this.#link(session, digest);
+        const blob = { digest, sizeBytes: session.offset };
+        await linkBlob(session.repository, blob, this.#context);
       });
       await this.#discard(session);
     });
@@ -97,15 +99,6 @@ export class Uploads {
   async #append(session: UploadSession, chunk: Chunk): Promise<UploadSession> {
     refuseOutOfOrder(session, chunk);
     return this.#context.uploads.append(session, chunk.source);
-  }
-
-  async #link(session: UploadSession, digest: Digest): Promise<void> {
-    const { links, metadata, locks } = this.#context;
-    const name = session.repository;
-    await locks.shared(`repository:${name}`, async () => {
-      await links.writeLayer(name, digest);
-      await metadata.recordBlob(name, { digest, sizeBytes: session.offset });
-    });
   }
 
   /** The blob is there: what is left of the session is litter, and its removal may fail. */

@@ -1,9 +1,9 @@
 import {
+  algorithmOf,
   type Digest,
   type DigestAlgorithm,
   digestOf,
   isDigestAlgorithm,
-  parseDigest,
 } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
@@ -12,6 +12,7 @@ import { type Exchange, type Handler, urlOf } from "../exchange.ts";
 import { formatUploadRange, parseChunkRange } from "../range.ts";
 import { emptyReply, type Reply } from "../reply.ts";
 import { contentLengthOf, readBody } from "../request.ts";
+import { requireDigest } from "../route.ts";
 import { blobCreated } from "./blobs.ts";
 
 /**
@@ -35,7 +36,7 @@ export const uploadBegin: Handler<"uploadBegin"> = async ({ name }, exchange) =>
   const length = contentLengthOf(headers);
   const isEmpty = length === undefined ? exchange.request.body === null : length === 0;
   // No body: a client that names the digest already and sends the bytes with PUT.
-  if (isEmpty && digest !== digestOf("", digestAlgorithmOf(digest))) {
+  if (isEmpty && digest !== digestOf("", algorithmOf(digest))) {
     return accepted(key, exchange);
   }
   try {
@@ -184,16 +185,6 @@ function keyOf(
   { identity }: Exchange,
 ): UploadKey {
   return { name, id, owner: identity.name };
-}
-
-function requireDigest(text: string): Digest {
-  const digest = parseDigest(text);
-  if (digest === undefined) throw new RegistryError("digestInvalid", { digest: text });
-  return digest;
-}
-
-function digestAlgorithmOf(digest: Digest): DigestAlgorithm {
-  return digest.startsWith("sha512:") ? "sha512" : "sha256";
 }
 
 function parseAlgorithm(text: string | null): DigestAlgorithm {

@@ -1,0 +1,15 @@
+import type { BlobRecord } from "../metadata/metadata-store.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { RegistryContext } from "./context.ts";
+
+/** Makes the repository hold a blob whose bytes are there. The caller holds the digest's lock. */
+export async function linkBlob(
+  name: RepositoryName,
+  blob: BlobRecord,
+  { links, metadata, locks }: RegistryContext,
+): Promise<void> {
+  await locks.shared(`repository:${name}`, async () => {
+    await links.writeLayer(name, blob.digest);
+    await metadata.recordBlob(name, blob);
+  });
+}
