@@ -1,6 +1,7 @@
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
-import type { ConfigFacts, ManifestRecord } from "./metadata-store.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
+import type { ManifestRecord } from "./metadata-store.ts";
 
 /** The rows that are made of one manifest, without the ids that the database gives. */
 export interface ManifestRows {
@@ -67,7 +68,7 @@ function descriptor(it: Descriptor): readonly unknown[] {
   ];
 }
 
-function factsInOrder(facts: Partial<Omit<ConfigFacts, "labels">>): readonly unknown[] {
+function factsInOrder(facts: Partial<Omit<ImageConfig, "labels">>): readonly unknown[] {
   return [
     facts.os ?? null,
     facts.architecture ?? null,
@@ -133,7 +134,7 @@ function isAttestation(child: Descriptor): boolean {
   return child.annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
 }
 
-function layerRow(layer: Descriptor, position: number, config: ConfigFacts | undefined) {
+function layerRow(layer: Descriptor, position: number, config: ImageConfig | undefined) {
   return {
     position,
     digest: layer.digest,

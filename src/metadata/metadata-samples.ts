@@ -2,10 +2,11 @@
 
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
 import { mediaTypes } from "../oci/media-type.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { parseTag, type Tag } from "../oci/tag.ts";
-import type { ConfigFacts, ManifestRecord, TagRecord } from "./metadata-store.ts";
+import type { ManifestRecord, TagRecord } from "./metadata-store.ts";
 
 export function repositoryNamed(text: string): RepositoryName {
   const name = parseRepositoryName(text);
@@ -32,7 +33,7 @@ export interface ImageOptions {
   readonly subject?: Digest;
   readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly config?: ConfigFacts;
+  readonly config?: ImageConfig;
   readonly pushedAtMs?: number;
 }
 

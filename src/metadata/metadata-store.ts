@@ -7,6 +7,7 @@
 
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { ManifestMediaType } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -27,21 +28,7 @@ export interface ManifestRecord {
   /** When its revision link was written, in milliseconds since 1970. */
   readonly pushedAtMs: number;
   /** From the image's config blob; absent where there is none or it cannot be read. */
-  readonly config?: ConfigFacts;
-}
-
-/** What Berth reads from an image config (image-spec, config). */
-export interface ConfigFacts {
-  readonly os?: string;
-  readonly architecture?: string;
-  readonly variant?: string;
-  /** `created`, in milliseconds since 1970: the image's claim, not a fact. */
-  readonly builtAtMs?: number;
-  readonly labels: Readonly<Record<string, string>>;
-  /** One a layer, in the manifest's order. */
-  readonly diffIds: readonly string[];
-  /** The instruction that made each layer, in the manifest's order. */
-  readonly instructions: readonly string[];
+  readonly config?: ImageConfig;
 }
 
 export interface TagRecord {

@@ -1,6 +1,7 @@
 import { ByteCache } from "../base/least-recent.ts";
-import type { ConfigFacts, ManifestRecord } from "../metadata/metadata-store.ts";
+import type { ManifestRecord } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-type.ts";
@@ -63,7 +64,7 @@ export class ManifestReader {
   }
 
   /** The facts in the config blob of an image; undefined for anything else. */
-  async configOf(manifest: Manifest): Promise<ConfigFacts | undefined> {
+  async configOf(manifest: Manifest): Promise<ImageConfig | undefined> {
     const descriptor = manifest.config;
     if (descriptor === undefined || descriptor.sizeBytes > configSizeBytesMax) return undefined;
     if (!imageConfigTypes.has(descriptor.mediaType)) return undefined;
