@@ -10,8 +10,21 @@
 import { existsSync } from "node:fs";
 
 const tiers: Readonly<Record<string, readonly string[]>> = {
-  unit: ["./src", "./bench", "./test/architecture", "./test/wire", "./test/compat", "./test/crash"],
-  system: ["./test/conformance", "./test/clients", "./test/system", "./test/browser"],
+  unit: [
+    "./src",
+    "./bench",
+    "./test/architecture",
+    "./test/wire",
+    "./test/compat",
+    "./test/crash/short",
+  ],
+  system: [
+    "./test/conformance",
+    "./test/clients",
+    "./test/system",
+    "./test/browser",
+    "./test/crash/long",
+  ],
 };
 
 const [tier = "", ...filters] = process.argv.slice(2);

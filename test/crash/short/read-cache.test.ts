@@ -3,11 +3,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ChangeWatch } from "../../src/database/change-watch.ts";
-import { ReadCache } from "../../src/database/read-cache.ts";
-import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
-import { digestOf } from "../../src/oci/digest.ts";
-import { parseRepositoryName } from "../../src/oci/repository-name.ts";
+import { ChangeWatch } from "../../../src/database/change-watch.ts";
+import { ReadCache } from "../../../src/database/read-cache.ts";
+import { openMetadataStore } from "../../../src/metadata/sql-metadata-store.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { parseRepositoryName } from "../../../src/oci/repository-name.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -69,8 +69,8 @@ test("nothing is asked twice while nothing changes", async () => {
 });
 
 const writerProgram = `
-  const { openMetadataStore } = await import("${import.meta.dir}/../../src/metadata/sql-metadata-store.ts");
-  const { digestOf } = await import("${import.meta.dir}/../../src/oci/digest.ts");
+  const { openMetadataStore } = await import("${import.meta.dir}/../../../src/metadata/sql-metadata-store.ts");
+  const { digestOf } = await import("${import.meta.dir}/../../../src/oci/digest.ts");
   const store = await openMetadataStore({ kind: "sqlite", path: process.argv.at(-1) });
   await store.recordBlob("team/app", { digest: digestOf("a"), sizeBytes: 7 });
   await store.close();

@@ -4,8 +4,8 @@
  *
  *   bun metadata-writer.ts <database> <repository> <count>
  */
-import { imageRecord, repositoryNamed, tagRecord } from "../../src/metadata/metadata-samples.ts";
-import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
+import { imageRecord, repositoryNamed, tagRecord } from "../../../src/metadata/metadata-samples.ts";
+import { openMetadataStore } from "../../../src/metadata/sql-metadata-store.ts";
 
 const [path = "", name = "", count = "0"] = process.argv.slice(2);
 const repository = repositoryNamed(name);

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { imageRecord, repositoryNamed, tagNamed } from "../../src/metadata/metadata-samples.ts";
-import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
+import { imageRecord, repositoryNamed, tagNamed } from "../../../src/metadata/metadata-samples.ts";
+import { openMetadataStore } from "../../../src/metadata/sql-metadata-store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "berth-crash-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

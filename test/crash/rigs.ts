@@ -1,0 +1,4 @@
+import type { Rig } from "./rig.ts";
+
+/** Every rig, in the order of the report. */
+export const rigs: readonly Rig[] = [];
