@@ -10,6 +10,7 @@ import { runGarbageCollect } from "./garbage-collect.ts";
 import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
 import { runServe } from "./serve.ts";
+import { addTagCommands } from "./tag.ts";
 import { version } from "./version.ts";
 
 /**
@@ -61,6 +62,7 @@ export function createProgram(exit: Exit): Command {
     .option("-m, --delete-untagged", "also remove manifests that no tag leads to", false)
     .option("-q, --quiet", "say only the result", false)
     .action(runGarbageCollect);
+  addTagCommands(program, exit);
   addConfigCommands(program, exit);
   addMetadataCommands(program, exit);
   addHtpasswdCommands(program, exit);

@@ -24,12 +24,8 @@ export class Registry {
   readonly catalog: Catalog;
   readonly adoption: Adoption;
 
-  constructor(parts: RegistryParts) {
-    const reader = new ManifestReader(parts.blobs);
-    const locks = new SharedLocks();
-    this.adoption = new Adoption({ ...parts, reader, locks });
-    const lookup = new Lookup({ ...parts, reader, adoption: this.adoption });
-    const context: RegistryContext = { ...parts, reader, lookup, locks, adoption: this.adoption };
+  constructor(context: RegistryContext) {
+    this.adoption = context.adoption;
     this.blobs = new Blobs(context);
     this.uploads = new Uploads(context);
     this.manifests = new Manifests(context);
@@ -37,4 +33,13 @@ export class Registry {
     this.referrers = new Referrers(context);
     this.catalog = new Catalog(context);
   }
+}
+
+/** What the use cases share with the works that go on beside them. */
+export function createRegistryContext(parts: RegistryParts): RegistryContext {
+  const reader = new ManifestReader(parts.blobs);
+  const locks = new SharedLocks();
+  const adoption = new Adoption({ ...parts, reader, locks });
+  const lookup = new Lookup({ ...parts, reader, adoption });
+  return { ...parts, reader, lookup, locks, adoption };
 }

@@ -17,6 +17,8 @@ interface Parts {
 
 /** What goes on beside the requests. */
 export interface BackgroundWorks {
+  /** Resolves when the first comparison of metadata and storage has ended, well or not. */
+  adopted(): Promise<void>;
   /** Resolves when nothing of it is running any more; `ends` has been aborted before. */
   ended(): Promise<void>;
 }
@@ -35,7 +37,8 @@ export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): Backgr
     running.add(work);
     void work.finally(() => running.delete(work));
   };
-  start(adoption.run(ends.signal));
+  const adopting = adoption.run(ends.signal);
+  start(adopting);
   metrics.gauge({
     ...serverMetrics.adoptionComplete,
     read: () => (adoption.progress().isComplete ? 1 : 0),
@@ -59,7 +62,10 @@ export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): Backgr
       clearInterval(timer);
     });
   }
-  return { ended: async () => void (await Promise.all(running)) };
+  return {
+    adopted: () => adopting,
+    ended: async () => void (await Promise.all(running)),
+  };
 }
 
 async function purge(

@@ -2,7 +2,7 @@ import type { ListenConfig } from "../config/config.ts";
 
 /** Where and for which key of the configuration something listens. */
 export interface Place {
-  readonly key: "http.addr" | "http.debug.addr";
+  readonly key: "http.addr" | "http.debug.addr" | "the control socket";
   readonly listen: ListenConfig;
 }
 

@@ -10,7 +10,8 @@ import type { DatabaseLocation } from "../database/database.ts";
 import type { MetadataStore } from "../metadata/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import type { RegistryPolicy } from "../registry/policy.ts";
-import { Registry } from "../registry/registry.ts";
+import type { RegistryContext } from "../registry/context.ts";
+import { createRegistryContext, Registry } from "../registry/registry.ts";
 import { BlobStore } from "../storage/blob-store.ts";
 import { FilesystemStore } from "../storage/drivers/filesystem.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
@@ -45,6 +46,8 @@ export interface RegistryOptions {
 /** A registry with everything below it, opened. */
 export interface OpenRegistry {
   readonly registry: Registry;
+  /** What the use cases share with collection and the commands. */
+  readonly context: RegistryContext;
   readonly objects: ObjectStore;
   readonly links: LinkStore;
   readonly uploads: UploadStore;
@@ -61,7 +64,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
   const uploads = new UploadStore({ objects, clock, random });
   const metadata = await openMetadataStore(options.metadata);
   const activity = await openActivityStore(options.records, { logger });
-  const registry = new Registry({
+  const context = createRegistryContext({
     objects,
     blobs: new BlobStore(objects),
     links,
@@ -76,7 +79,8 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     await activity.close();
     await metadata.close();
   };
-  return { registry, objects, links, uploads, metadata, activity, close };
+  const registry = new Registry(context);
+  return { registry, context, objects, links, uploads, metadata, activity, close };
 }
 
 /** The registry that the configuration describes. */

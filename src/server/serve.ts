@@ -11,6 +11,7 @@ import { logFormats } from "../telemetry/log-format.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { createPrometheus, type PrometheusMetrics } from "../telemetry/prometheus.ts";
 import { type BackgroundWorks, startBackgroundWorks } from "./background-works.ts";
+import { startControlSocket } from "./control-socket.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { Health } from "./health.ts";
 import type { Listener } from "./listener.ts";
@@ -19,6 +20,7 @@ import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
 import { requestObserver } from "./request-observer.ts";
+import { controlPath } from "./run-command.ts";
 import type { Server } from "./server-socket.ts";
 import { wireSettings } from "./settings.ts";
 
@@ -124,8 +126,9 @@ async function startServing(
       every: systemEvery,
     });
     const works = startBackgroundWorks(parts, opened);
+    const control = await startControl(parts, opened, { works, ...options });
     sayWhatIsOpen(parts, listener);
-    return runningServer({ parts, opened, health, listener, debug, works });
+    return runningServer({ parts, opened, health, listener, debug, works, control });
   } catch (error) {
     health.stop();
     await debug?.stop(true);
@@ -140,6 +143,7 @@ interface Running {
   readonly listener: Listener;
   readonly debug: Server | undefined;
   readonly works: BackgroundWorks;
+  readonly control: Server | undefined;
 }
 
 function runningServer(running: Running): RunningServer {
@@ -161,12 +165,13 @@ function runningServer(running: Running): RunningServer {
 }
 
 async function close(running: Running, hurry: Promise<void>): Promise<void> {
-  const { parts, opened, health, listener, debug, works } = running;
+  const { parts, opened, health, listener, debug, works, control } = running;
   health.drain();
   parts.ends.abort();
   await stopListener(listener, parts.config.http.drainTimeoutMs, hurry);
   health.stop();
   await debug?.stop(true);
+  await control?.stop(true);
   await works.ended();
   await opened.close();
   parts.logger.info("the registry has stopped");
@@ -207,6 +212,22 @@ async function createWire(
       accessLog: config.log.accessLog,
       writeLine: (line) => parts.lines.write(line),
     }),
+  });
+}
+
+/** Commands reach this server through a file in its data folder; a memory has none. */
+async function startControl(
+  { config, clock, random, logger, ends }: Parts,
+  opened: OpenRegistry,
+  { works, version }: { readonly works: BackgroundWorks; readonly version: string },
+): Promise<Server | undefined> {
+  const { driver } = config.storage;
+  if (driver.kind !== "filesystem") return undefined;
+  return startControlSocket({
+    path: controlPath(resolve(driver.rootDirectory)),
+    version,
+    parts: { config, opened, clock, random, logger, adopted: () => works.adopted() },
+    ends: ends.signal,
   });
 }
 

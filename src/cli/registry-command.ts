@@ -1,0 +1,31 @@
+import type { Command } from "commander";
+import type { CommandValues } from "../server/commands/command.ts";
+import { runCommand } from "../server/run-command.ts";
+import { loadConfigFile } from "./config-file.ts";
+import { version } from "./version.ts";
+
+/** Adds the option that every command on a registry takes. */
+export function withConfigOption(command: Command): Command {
+  return command.option(
+    "-c, --config <file>",
+    "the server's configuration file; without it REGISTRY_CONFIGURATION_PATH, or the defaults",
+  );
+}
+
+/** Runs a command on the registry that the configuration names, and prints what it says. */
+export async function runRegistryCommand(
+  name: string,
+  values: CommandValues & { readonly config?: string | undefined },
+): Promise<number> {
+  const ends = new AbortController();
+  process.once("SIGINT", () => ends.abort());
+  process.once("SIGTERM", () => ends.abort());
+  const { config: path, ...rest } = values;
+  return runCommand(loadConfigFile(path).loaded.config, {
+    name,
+    values: rest,
+    version,
+    signal: ends.signal,
+    print: (line) => void process.stdout.write(`${line}\n`),
+  });
+}

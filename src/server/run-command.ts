@@ -1,0 +1,116 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { systemRandom } from "../base/random.ts";
+import type { Config } from "../config/config.ts";
+import { commandLogger } from "./command-logger.ts";
+import {
+  CommandArguments,
+  type CommandParts,
+  type CommandValues,
+  type ExitCode,
+} from "./commands/command.ts";
+import { commands } from "./commands/commands.ts";
+import { openConfiguredRegistry } from "./open-registry.ts";
+
+/** A command as it was typed. */
+export interface CommandCall {
+  readonly name: string;
+  readonly values: CommandValues;
+  readonly version: string;
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+}
+
+/**
+ * Runs a command where the registry is open: in its server when there is one, otherwise here.
+ *
+ * @throws {Error} with a sentence when it cannot be run.
+ */
+export async function runCommand(config: Config, call: CommandCall): Promise<ExitCode> {
+  const { driver } = config.storage;
+  if (driver.kind === "inmemory") {
+    throw new Error("a registry in memory takes no commands: it is in no file and keeps nothing");
+  }
+  const response = await callServer(controlPath(resolve(driver.rootDirectory)), call);
+  return response === undefined ? runHere(config, call) : readAnswer(response, call.print);
+}
+
+/** Where a server on that root listens for commands. */
+export function controlPath(rootFolder: string): string {
+  return join(rootFolder, "berth", "control.sock");
+}
+
+/** Undefined when nobody listens. */
+async function callServer(path: string, call: CommandCall): Promise<Response | undefined> {
+  if (!existsSync(path)) return undefined;
+  try {
+    return await fetch(`http://localhost/${encodeURIComponent(call.name)}`, {
+      method: "POST",
+      unix: path,
+      body: JSON.stringify({ version: call.version, values: call.values }),
+      signal: call.signal,
+      // A collection may say nothing for a long time.
+      timeout: false,
+    });
+  } catch (error) {
+    if (isRefused(error)) return undefined;
+    throw new Error(`the server at ${path} does not answer`, { cause: error });
+  }
+}
+
+/** The file is there but no process has it open: a server was killed. */
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  return ["ECONNREFUSED", "ConnectionRefused", "FailedToOpenSocket", "ENOENT"].includes(
+    String(error.code),
+  );
+}
+
+async function readAnswer(response: Response, print: (line: string) => void): Promise<ExitCode> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const piece of response.body ?? []) {
+    const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const exit = takeLine(line, print);
+      if (exit !== undefined) return exit;
+    }
+  }
+  throw new Error("the server went away before the command ended");
+}
+
+/** The exit code, when the line is the last one. */
+function takeLine(text: string, print: (line: string) => void): ExitCode | undefined {
+  const value: unknown = JSON.parse(text);
+  const { line, exit, error }: { line?: unknown; exit?: unknown; error?: unknown } =
+    typeof value === "object" && value !== null ? value : {};
+  if (typeof error === "string") throw new Error(error);
+  if (typeof line === "string") print(line);
+  if (exit === undefined) return undefined;
+  return exit === 0 ? 0 : 1;
+}
+
+/** No server: this process has the registry to itself. */
+async function runHere(config: Config, call: CommandCall): Promise<ExitCode> {
+  const command = commands.get(call.name);
+  if (command === undefined) throw new Error(`there is no command ${call.name}`);
+  const logger = commandLogger("warn");
+  const basics = { clock: systemClock, random: systemRandom, logger };
+  const opened = await openConfiguredRegistry(config, basics);
+  const parts: CommandParts = {
+    ...basics,
+    config,
+    opened,
+    signal: call.signal,
+    print: call.print,
+    adopted: () => opened.registry.adoption.run(call.signal),
+  };
+  try {
+    return await command(parts, new CommandArguments(call.values));
+  } finally {
+    await opened.close();
+    logger.flush();
+  }
+}
