@@ -51,7 +51,7 @@ async function answer(request: Request, options: ControlOptions): Promise<Respon
   const { version, values } = callIn(body);
   if (version !== options.version) {
     const error =
-      `the server runs Berth ${options.version} and this command is of ${version}: ` +
+      `the server runs Berth ${options.version} and this command is of another version: ` +
       "use the same executable";
     return new Response(encode({ error }));
   }

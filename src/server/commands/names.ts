@@ -36,7 +36,7 @@ export function digestNamed(text: string): Digest {
  * @throws {Error} with a sentence.
  */
 export function parseNamed(text: string): Named {
-  const [beforeDigest = "", digestText] = splitOnce(text, "@");
+  const [beforeDigest, digestText] = splitOnce(text, "@");
   const [name, tagText] = splitOnce(beforeDigest, ":");
   return {
     repository: repositoryNamed(name),
