@@ -37,6 +37,13 @@ export function buildConfig(settings: Settings): Config {
     catalog: { maxEntries: orDefault(settings.number("catalog.maxentries"), pageMaxByDefault) },
     tags: { maxTags: orDefault(settings.number("tags.maxtags"), pageMaxByDefault) },
     validation: buildValidation(settings),
+    gc: {
+      isEnabled: settings.bool("gc.enabled"),
+      intervalMs: settings.number("gc.interval"),
+      graceMs: settings.number("gc.grace"),
+      trashGraceMs: settings.number("gc.trashgrace"),
+      rate: settings.number("gc.rate"),
+    },
   };
 }
 

@@ -17,6 +17,16 @@ export interface Config {
   readonly catalog: { readonly maxEntries: number };
   readonly tags: { readonly maxTags: number };
   readonly validation: ValidationConfig;
+  readonly gc: GcConfig;
+}
+
+export interface GcConfig {
+  readonly isEnabled: boolean;
+  readonly intervalMs: number;
+  readonly graceMs: number;
+  readonly trashGraceMs: number;
+  /** Blobs a second. */
+  readonly rate: number;
 }
 
 export interface LogConfig {

@@ -64,6 +64,7 @@ function isUsed(key: Key): boolean {
 const groupNames = [
   "version",
   "storage",
+  "gc",
   "auth",
   "http",
   "log",

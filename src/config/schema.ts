@@ -12,12 +12,20 @@
  */
 import type { Key, Section } from "./key.ts";
 import { authKeys, authSections } from "./keys/auth-keys.ts";
+import { gcKeys, gcSections } from "./keys/gc-keys.ts";
 import { httpKeys, httpSections } from "./keys/http-keys.ts";
 import { logKeys, logSections } from "./keys/log-keys.ts";
 import { otherKeys, otherSections } from "./keys/other-keys.ts";
 import { storageKeys, storageSections } from "./keys/storage-keys.ts";
 
-const table = [...otherKeys, ...logKeys, ...storageKeys, ...authKeys, ...httpKeys] as const;
+const table = [
+  ...otherKeys,
+  ...logKeys,
+  ...storageKeys,
+  ...gcKeys,
+  ...authKeys,
+  ...httpKeys,
+] as const;
 
 /** The paths of the keys of one type, so that a key read as what it is not does not compile. */
 export type PathOf<Type extends Key["type"]> = Extract<
@@ -28,6 +36,7 @@ export type PathOf<Type extends Key["type"]> = Extract<
 export const sections: readonly Section[] = [
   ...logSections,
   ...storageSections,
+  ...gcSections,
   ...authSections,
   ...httpSections,
   ...otherSections,

@@ -12,6 +12,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import type { ManifestMediaType } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { CollectionStore } from "./collection-store.ts";
 
 /** What a HEAD of a manifest answers. */
 export interface ManifestStat {
@@ -124,6 +125,9 @@ export interface MetadataStore {
   readState(key: string): Promise<string | undefined>;
   writeState(key: string, value: string): Promise<void>;
 
+  /** What live collection asks and records. */
+  readonly collection: CollectionStore;
+
   close(): Promise<void>;
 }
 
@@ -146,4 +150,6 @@ export interface RepositoryContent {
   readonly tags: readonly TagRecord[];
   readonly manifests: readonly ManifestRecord[];
   readonly blobs: readonly BlobRecord[];
+  /** What is linked but cannot be read: while there is any, collection keeps what it may need. */
+  readonly unreadable?: { readonly manifests: number; readonly tags: number };
 }

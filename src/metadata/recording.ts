@@ -1,5 +1,6 @@
 import type { Kysely } from "kysely";
 import { assert } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Database, Transaction } from "../database/database.ts";
 import type { Placeholders } from "../database/statement.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -13,7 +14,7 @@ import {
   type ReferenceRow,
   rowsOf,
 } from "./manifest-rows.ts";
-import type { BlobRecord, ManifestRecord, TagRecord } from "./metadata-store.ts";
+import type { BlobRecord, ManifestRecord, RepositoryContent, TagRecord } from "./metadata-store.ts";
 import type { MetadataTables } from "./tables.ts";
 
 type Query = Kysely<MetadataTables>;
@@ -27,9 +28,11 @@ type DigestIn = InRepository & { readonly digest: Digest };
 /** Writes rows inside a transaction that its caller has begun. */
 export class Recorder {
   readonly #statements: ReturnType<typeof prepareStatements>;
+  readonly #clock: Clock;
 
-  constructor(database: Database<MetadataTables>) {
+  constructor(database: Database<MetadataTables>, clock: Clock) {
     this.#statements = prepareStatements(database);
+    this.#clock = clock;
   }
 
   /**
@@ -75,9 +78,10 @@ export class Recorder {
   ): Promise<void> {
     // Sorted, so that two transactions never wait for each other's blobs crosswise.
     const rows = [...blobs].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+    const touchedAtMs = this.#clock.nowMs();
     await transaction.runAll(
       this.#statements.writeBlob,
-      rows.map(({ digest, sizeBytes }) => ({ digest, sizeBytes })),
+      rows.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, touchedAtMs })),
     );
     await transaction.runAll(
       this.#statements.linkBlob,
@@ -110,8 +114,13 @@ export class Recorder {
       await transaction.run(statements.renewManifest, { repositoryId, digest, pushedAtMs });
       return;
     }
-    await transaction.runAll(statements.nameBlob, rows.references);
-    await transaction.run(statements.writeBlob, { digest, sizeBytes: record.sizeBytes });
+    const touchedAtMs = this.#clock.nowMs();
+    await transaction.runAll(
+      statements.nameBlob,
+      rows.references.map((reference) => ({ digest: reference.digest, touchedAtMs })),
+    );
+    const { sizeBytes } = record;
+    await transaction.run(statements.writeBlob, { digest, sizeBytes, touchedAtMs });
     // Deleted first, so that rows of an older reading of the same manifest go with it.
     await transaction.run(statements.removeManifest, { repositoryId, digest });
     const manifest = await transaction.first(statements.writeManifest, {
@@ -139,6 +148,14 @@ export class Recorder {
     await transaction.run(this.#statements.removeTagsOf, { repositoryId, digest });
   }
 
+  async writeUnreadable(
+    transaction: Transaction,
+    repositoryId: RowId,
+    { manifests, tags }: NonNullable<RepositoryContent["unreadable"]>,
+  ): Promise<void> {
+    await transaction.run(this.#statements.writeUnreadable, { repositoryId, manifests, tags });
+  }
+
   async writeState(transaction: Transaction, key: string, value: string): Promise<void> {
     await transaction.run(this.#statements.writeState, { key, value });
   }
@@ -157,6 +174,7 @@ function prepareRepositoryStatements(database: Database<MetadataTables>) {
   type Named = { readonly repository: RepositoryName };
   type TagIn = InRepository & { readonly tag: Tag };
   type TagRow = TagIn & Omit<TagRecord, "tag">;
+  type Unreadable = InRepository & NonNullable<RepositoryContent["unreadable"]>;
   return {
     touchRepository: database.prepare((query, param: Placeholders<Named>) =>
       query
@@ -171,6 +189,12 @@ function prepareRepositoryStatements(database: Database<MetadataTables>) {
     ),
     removeRepository: database.prepare((query, param: Placeholders<Named>) =>
       query.deleteFrom("repositories").where("name", "=", param.repository),
+    ),
+    writeUnreadable: database.prepare((query, param: Placeholders<Unreadable>) =>
+      query
+        .updateTable("repositories")
+        .set({ unreadable_manifests: param.manifests, unreadable_tags: param.tags })
+        .where("id", "=", param.repositoryId),
     ),
     writeTag: database.prepare((query, param: Placeholders<TagRow>) =>
       query
@@ -218,20 +242,27 @@ function blobId(query: Query, param: Placeholders<{ readonly digest: Digest }>) 
   return query.selectFrom("blobs").select("id").where("digest", "=", param.digest);
 }
 
+/** A new row begins its grace now. */
+type NewBlob = { readonly digest: Digest; readonly touchedAtMs: number };
+
 function prepareBlobStatements(database: Database<MetadataTables>) {
   return {
     /** Gives the digest an id, where it has none, without saying that its bytes are there. */
-    nameBlob: database.prepare((query, param: Placeholders<Pick<ReferenceRow, "digest">>) =>
+    nameBlob: database.prepare((query, param: Placeholders<NewBlob>) =>
       query
         .insertInto("blobs")
-        .values({ digest: param.digest, size_bytes: null })
+        .values({ digest: param.digest, size_bytes: null, touched_at_ms: param.touchedAtMs })
         .onConflict((conflict) => conflict.column("digest").doNothing()),
     ),
     writeBlob: database.prepare(
-      (query, param: Placeholders<{ readonly digest: Digest; readonly sizeBytes: number }>) =>
+      (query, param: Placeholders<NewBlob & { readonly sizeBytes: number }>) =>
         query
           .insertInto("blobs")
-          .values({ digest: param.digest, size_bytes: param.sizeBytes })
+          .values({
+            digest: param.digest,
+            size_bytes: param.sizeBytes,
+            touched_at_ms: param.touchedAtMs,
+          })
           .onConflict((conflict) =>
             conflict
               .column("digest")

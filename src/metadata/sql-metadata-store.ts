@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../base/clock.ts";
 import type { Database, DatabaseLocation, Transaction } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -5,6 +6,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { ManifestMediaType } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { CollectionStore } from "./collection-store.ts";
 import { prepareListings, prepareLookups, prepareSnapshots } from "./lookups.ts";
 import { fingerprintOf } from "./manifest-rows.ts";
 import type {
@@ -18,13 +20,19 @@ import type {
   TagRecord,
 } from "./metadata-store.ts";
 import { Recorder, type RowId } from "./recording.ts";
+import { SqlCollectionStore } from "./sql-collection-store.ts";
 import { type MetadataTables, metadataMigrations } from "./tables.ts";
 
 /** Opens the derived store, or makes an empty one. `:memory:` is the store of the memory driver. */
-export async function openMetadataStore(location: DatabaseLocation): Promise<MetadataStore> {
+export async function openMetadataStore(
+  location: DatabaseLocation,
+  clock: Clock = systemClock,
+): Promise<MetadataStore> {
   const options = { migrations: metadataMigrations, durability: "derived" } as const;
-  return new SqlMetadataStore(await openDatabase<MetadataTables>(location, options));
+  return new SqlMetadataStore(await openDatabase<MetadataTables>(location, options), clock);
 }
+
+const nothing = { manifests: 0, tags: 0 };
 
 /** The revision of a repository that is not recorded. */
 const revisionOfNone = "0";
@@ -35,13 +43,15 @@ class SqlMetadataStore implements MetadataStore {
   readonly #listings: ReturnType<typeof prepareListings>;
   readonly #snapshots: ReturnType<typeof prepareSnapshots>;
   readonly #recorder: Recorder;
+  readonly collection: CollectionStore;
 
-  constructor(database: Database<MetadataTables>) {
+  constructor(database: Database<MetadataTables>, clock: Clock) {
     this.#database = database;
     this.#lookups = prepareLookups(database);
     this.#listings = prepareListings(database);
     this.#snapshots = prepareSnapshots(database);
-    this.#recorder = new Recorder(database);
+    this.#recorder = new Recorder(database, clock);
+    this.collection = new SqlCollectionStore(database);
   }
 
   async findTag(repository: RepositoryName, tag: Tag): Promise<ManifestStat | undefined> {
@@ -202,6 +212,7 @@ class SqlMetadataStore implements MetadataStore {
       await this.#replaceBlobs(transaction, id, content.blobs);
       await this.#replaceManifests(transaction, id, content.manifests);
       await this.#replaceTags(transaction, id, content.tags);
+      await this.#recorder.writeUnreadable(transaction, id, content.unreadable ?? nothing);
       return true;
     });
   }

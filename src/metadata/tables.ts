@@ -29,6 +29,10 @@ export interface MetadataTables {
     name: RepositoryName;
     /** None: counts what was recorded, so that a slow comparison notices that it is outdated. */
     revision: Integer;
+    /** Links in REPO/_manifests/revisions that cannot be read, or whose BLOB cannot. */
+    unreadable_manifests: ColumnType<number | string, number | undefined, number>;
+    /** Links in REPO/_manifests/tags that cannot be read. */
+    unreadable_tags: ColumnType<number | string, number | undefined, number>;
   };
   tags: {
     repository_id: Id;
@@ -130,6 +134,13 @@ export interface MetadataTables {
     digest: Digest;
     /** BLOB: its length. Null while the digest is only named by a manifest. */
     size_bytes: IntegerOrNull;
+    /**
+     * None: when a client was last told of the blob, an hour exact; at first, when the row was
+     * made. Losing it gives every blob its grace again.
+     */
+    touched_at_ms: Integer;
+    /** When BLOB was found in, or moved to, the trash. Null while it is in its place. */
+    trashed_at_ms: IntegerOrNull;
   };
   /** All that keeps a blob from being collected; the whole of it comes from a manifest's BLOB. */
   blob_references: {
@@ -154,6 +165,18 @@ export const metadataMigrations: readonly Migration[] = [
       ...repositoryTables(types),
       ...manifestTables(types),
       ...blobTables(types),
+    ],
+  },
+  {
+    name: "what collection asks",
+    statements: ({ integer }) => [
+      `alter table repositories add column unreadable_manifests ${integer} not null default 0`,
+      `alter table repositories add column unreadable_tags ${integer} not null default 0`,
+      `alter table blobs add column touched_at_ms ${integer} not null default 0`,
+      `alter table blobs add column trashed_at_ms ${integer}`,
+      `create index repositories_unreadable on repositories (name)
+        where unreadable_manifests > 0`,
+      "create index blobs_in_trash on blobs (trashed_at_ms) where trashed_at_ms is not null",
     ],
   },
 ];

@@ -121,26 +121,36 @@ export class Adoption {
     }
   }
 
+  /** Looks again at a repository that could not be read whole; somebody may have mended it. */
+  async readAgain(name: RepositoryName): Promise<void> {
+    await this.#adopt(name, { trustsStamps: false });
+  }
+
   /** What the layout says of a repository, as the metadata store would record it. */
   async read(name: RepositoryName): Promise<RepositoryContent> {
     const { links } = this.#parts;
     const manifests: ManifestRecord[] = [];
+    const unreadable = { manifests: 0, tags: 0 };
     for (const digest of await links.listRevisions(name)) {
       const link = await links.readRevision(name, digest);
-      if (link === undefined) continue;
-      const record = await this.#parts.reader.record(digest, link.modifiedAtMs);
-      if (record !== undefined) manifests.push(record);
-      else this.#reportUnreadable(name, digest);
+      const record = link && (await this.#parts.reader.record(digest, link.modifiedAtMs));
+      if (record !== undefined) {
+        manifests.push(record);
+        continue;
+      }
+      unreadable.manifests += 1;
+      this.#reportUnreadable(name, digest);
     }
     const known = new Set(manifests.map((record) => record.digest));
     const tags: TagRecord[] = [];
     for (const tag of await links.listTags(name)) {
       const link = await links.readTag(name, tag);
+      if (link === undefined) unreadable.tags += 1;
       // A tag of a manifest that is not there cannot be pulled: it is not listed either.
       if (link === undefined || !known.has(link.digest)) continue;
       tags.push({ tag, digest: link.digest, pushedAtMs: link.modifiedAtMs, stamp: link.stamp });
     }
-    return { manifests, tags, blobs: await this.#readBlobs(name) };
+    return { manifests, tags, blobs: await this.#readBlobs(name), unreadable };
   }
 
   async #adoptOrReport(name: RepositoryName): Promise<void> {
@@ -210,7 +220,8 @@ export class Adoption {
     const found: BlobRecord[] = [];
     for (const digest of await links.listLayers(name)) {
       if ((await links.readLayer(name, digest)) === undefined) continue;
-      const sizeBytes = await blobs.sizeOf(digest);
+      // One in the trash comes back when it is asked for, so it counts as held.
+      const sizeBytes = (await blobs.sizeOf(digest)) ?? (await blobs.sizeInTrash(digest));
       if (sizeBytes !== undefined) found.push({ digest, sizeBytes });
     }
     return found;

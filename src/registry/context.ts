@@ -8,6 +8,7 @@ import type { LinkStore } from "../storage/link-store.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { UploadStore } from "../storage/upload-store.ts";
 import type { Adoption } from "./adoption.ts";
+import type { Leases } from "./leases.ts";
 import type { Lookup } from "./lookup.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
 import type { RegistryPolicy } from "./policy.ts";
@@ -30,10 +31,12 @@ export interface RegistryContext extends RegistryParts {
   readonly reader: ManifestReader;
   readonly lookup: Lookup;
   readonly adoption: Adoption;
+  readonly leases: Leases;
   /**
    * Keys: `repository:<name>`, shared by every push and taken alone by adoption;
    * `tag:<name>:<tag>`, taken alone by every move of a tag; `<digest>`, shared by everything
-   * that relies on the blob and taken alone by what removes it.
+   * that relies on the blob and taken alone by what removes it; `trash:<digest>`, taken alone,
+   * last and briefly, by what moves its bytes into the trash, out of it, or ends them.
    */
   readonly locks: SharedLocks;
 }

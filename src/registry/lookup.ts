@@ -1,3 +1,5 @@
+import type { Logger } from "../base/logger.ts";
+import type { SharedLocks } from "../base/shared-lock.ts";
 import type { ManifestStat, MetadataStore, Page } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -6,6 +8,8 @@ import type { BlobStore } from "../storage/blob-store.ts";
 import type { LinkStore } from "../storage/link-store.ts";
 import type { Content } from "../storage/object-store.ts";
 import type { Adoption } from "./adoption.ts";
+import type { Leases } from "./leases.ts";
+import { lockTrash } from "./lock-digests.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
 
 /**
@@ -35,14 +39,30 @@ export class Lookup {
   /**
    * The blob's bytes, when the repository holds it. The file itself is asked each time, at the
    * price of a microsecond: a blob whose bytes are gone must answer 404, so that the next push
-   * brings them back instead of building on nothing.
+   * brings them back instead of building on nothing. Bytes in the trash come back at once. Who
+   * gets an answer holds a lease from then on.
    */
   async findBlob(name: RepositoryName, digest: Digest): Promise<Content | undefined> {
-    const { adoption, metadata, links, blobs } = this.#parts;
+    const { adoption, metadata, links, blobs, leases } = this.#parts;
     const isLinked = adoption.isCurrent(name)
       ? (await metadata.findBlob(name, digest)) !== undefined
       : (await links.readLayer(name, digest)) !== undefined;
-    return isLinked ? blobs.content(digest) : undefined;
+    if (!isLinked) return undefined;
+    const content = blobs.content(digest) ?? (await this.#fromTrash(digest));
+    if (content !== undefined) leases.touch(digest);
+    return content;
+  }
+
+  async #fromTrash(digest: Digest): Promise<Content | undefined> {
+    const { blobs, metadata, locks, logger } = this.#parts;
+    if ((await blobs.sizeInTrash(digest)) === undefined) return undefined;
+    return lockTrash(locks, [digest], async () => {
+      if (await blobs.restore(digest)) {
+        await metadata.collection.markRestored(digest);
+        logger.info("a blob came back from the trash: somebody asked for it", { digest });
+      }
+      return blobs.content(digest);
+    });
   }
 
   /** True when the repository has a manifest, a blob or, not yet adopted, a tag. */
@@ -103,4 +123,7 @@ interface LookupParts {
   readonly links: LinkStore;
   readonly blobs: BlobStore;
   readonly reader: ManifestReader;
+  readonly leases: Leases;
+  readonly locks: SharedLocks;
+  readonly logger: Logger;
 }

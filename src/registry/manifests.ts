@@ -7,6 +7,7 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
+import { lockDigests } from "./lock-digests.ts";
 import { checkReferences } from "./reference-check.ts";
 
 /** A manifest that a client pushes. */
@@ -40,6 +41,7 @@ export class Manifests {
   async stat(name: RepositoryName, reference: Reference): Promise<ManifestStat> {
     const found = await this.#find(name, reference);
     if (found === undefined) throw manifestUnknown(name, reference);
+    this.#context.leases.touch(found.digest);
     return found;
   }
 
@@ -59,7 +61,7 @@ export class Manifests {
     name: RepositoryName,
     reference: Reference,
   ): Promise<ManifestStat & { readonly bytes: Uint8Array }> {
-    const { reader, logger, activity, clock } = this.#context;
+    const { reader, logger, activity, clock, leases } = this.#context;
     const found = await this.#find(name, reference);
     if (found === undefined) throw manifestUnknown(name, reference);
     const bytes = reader.cachedBytes(found.digest) ?? (await reader.bytes(found.digest));
@@ -70,6 +72,7 @@ export class Manifests {
       });
       throw manifestUnknown(name, reference);
     }
+    leases.touch(found.digest);
     activity.countPull({
       repository: name,
       digest: found.digest,
@@ -93,9 +96,12 @@ export class Manifests {
       throw new RegistryError("digestMismatch", { expected: reference.digest, actual: digest });
     }
     const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
-    await this.#lockAll([digest, ...digestsNamedBy(manifest)], async () => {
+    const { locks, leases } = this.#context;
+    const digests = [digest, ...digestsNamedBy(manifest)];
+    await lockDigests(locks, "shared", digests, async () => {
       await checkReferences(name, manifest, this.#context);
       await this.#context.blobs.put(digest, bytes);
+      leases.touch(digest);
       this.#context.reader.remember(digest, bytes);
       await this.#link({ name, digest, manifest, sizeBytes: bytes.byteLength });
       for (const tag of tags) await this.#moveTag(push, tag, digest);
@@ -199,18 +205,6 @@ export class Manifests {
         target: `${name}@${digest}`,
       });
     });
-  }
-
-  /** Holds the shared lock of every digest while `work` runs: none of them can be removed. */
-  async #lockAll(digests: readonly Digest[], work: () => Promise<void>): Promise<void> {
-    // One order for all, so that two pushes and a deletion cannot wait for each other.
-    const ordered = [...new Set(digests)].sort();
-    let locked = work;
-    for (const digest of ordered.toReversed()) {
-      const inner = locked;
-      locked = () => this.#context.locks.shared(digest, inner);
-    }
-    await locked();
   }
 }
 

@@ -4,6 +4,8 @@ import type { Platform } from "../oci/platform.ts";
 export interface RegistryPolicy {
   readonly uploadsPerRepositoryMax: number;
   readonly validation: ValidationPolicy;
+  /** How long an answer "this blob exists" keeps the blob from collection, in milliseconds. */
+  readonly leaseMs: number;
 }
 
 /** `validation.*` of the configuration: what a manifest may name. */

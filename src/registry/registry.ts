@@ -3,6 +3,7 @@ import { Adoption } from "./adoption.ts";
 import { Blobs } from "./blobs.ts";
 import { Catalog } from "./catalog.ts";
 import type { RegistryContext, RegistryParts } from "./context.ts";
+import { Leases } from "./leases.ts";
 import { Lookup } from "./lookup.ts";
 import { ManifestReader } from "./manifest-reader.ts";
 import { Manifests } from "./manifests.ts";
@@ -40,6 +41,11 @@ export function createRegistryContext(parts: RegistryParts): RegistryContext {
   const reader = new ManifestReader(parts.blobs);
   const locks = new SharedLocks();
   const adoption = new Adoption({ ...parts, reader, locks });
-  const lookup = new Lookup({ ...parts, reader, adoption });
-  return { ...parts, reader, lookup, locks, adoption };
+  const leases = new Leases({
+    ...parts,
+    collection: parts.metadata.collection,
+    graceMs: parts.policy.leaseMs,
+  });
+  const lookup = new Lookup({ ...parts, reader, adoption, leases, locks });
+  return { ...parts, reader, lookup, locks, adoption, leases };
 }

@@ -74,7 +74,7 @@ export class Uploads {
   async finish(key: UploadKey, digest: Digest, chunk: Chunk | undefined): Promise<void> {
     await this.#alone(key, chunk, async (before) => {
       const session = chunk === undefined ? before : await this.#append(before, chunk);
-      const { uploads, blobs, locks } = this.#context;
+      const { uploads, blobs, locks, leases } = this.#context;
       const actual = await uploads.seal(session, algorithmOf(digest));
       if (actual !== digest) {
         // Nobody can mend bytes in the middle: as in Distribution, the session ends here.
@@ -83,6 +83,7 @@ export class Uploads {
       }
       await locks.shared(digest, async () => {
         await blobs.publish(digest, uploads.dataKey(session), session.offset);
+        leases.touch(digest);
         const blob = { digest, sizeBytes: session.offset };
         await linkBlob(session.repository, blob, this.#context);
       });

@@ -62,7 +62,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
   const objects = measured(await openObjects(options), options);
   const links = new LinkStore(objects, logger);
   const uploads = new UploadStore({ objects, clock, random });
-  const metadata = await openMetadataStore(options.metadata);
+  const metadata = await openMetadataStore(options.metadata, clock);
   const activity = await openActivityStore(options.records, { logger });
   const context = createRegistryContext({
     objects,
@@ -76,6 +76,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     logger,
   });
   const close = async (): Promise<void> => {
+    await context.leases.flush();
     await activity.close();
     await metadata.close();
   };

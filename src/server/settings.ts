@@ -24,6 +24,7 @@ export function wireSettings(config: Config): WireSettings {
 export function registryPolicy(config: Config): RegistryPolicy {
   const { indexes, urls } = config.validation.manifests;
   return {
+    leaseMs: config.gc.graceMs,
     uploadsPerRepositoryMax: config.http.limits.uploadsPerRepository,
     validation: {
       isEnabled: config.validation.isEnabled,

@@ -2,11 +2,11 @@ import {
   algorithmOf,
   createHasher,
   type Digest,
-  isDigestAlgorithm,
+  digestAlgorithms,
   parseDigest,
 } from "../oci/digest.ts";
-import { blobFolder, blobKey, blobsFolder } from "./layout.ts";
-import type { Content, ObjectStore } from "./object-store.ts";
+import { blobFolder, blobKey, blobsFolder, trashedBlobFolder, trashedBlobKey } from "./layout.ts";
+import type { Content, ObjectStat, ObjectStore } from "./object-store.ts";
 
 /**
  * Bytes by their digest, once for the whole registry. Which repository may see a blob is said
@@ -54,6 +54,54 @@ export class BlobStore {
     return this.#objects.removeFolder(blobFolder(digest));
   }
 
+  /**
+   * Takes blobs out of their places without ending them, and says which were there. Nobody needs
+   * them, so no power cut can take what is missed. The caller holds their exclusive locks.
+   */
+  async trash(digests: readonly Digest[]): Promise<readonly Digest[]> {
+    const moved: Digest[] = [];
+    for (const digest of digests) {
+      if (await this.#objects.moveVolatile(blobKey(digest), trashedBlobKey(digest))) {
+        moved.push(digest);
+      }
+    }
+    // Only what is empty: a blob that somebody brought back meanwhile stays.
+    await this.removeEmptyFolders(moved);
+    return moved;
+  }
+
+  /** Removes the folders of blobs whose bytes are gone. */
+  async removeEmptyFolders(digests: readonly Digest[]): Promise<void> {
+    await this.#objects.removeEmptyFolders(digests.map(blobFolder));
+  }
+
+  /** Size in bytes of a blob in the trash, or undefined when it is not there. */
+  async sizeInTrash(digest: Digest): Promise<number | undefined> {
+    return (await this.#objects.stat(trashedBlobKey(digest)))?.sizeBytes;
+  }
+
+  /** Brings a blob back from the trash, durably; false when it is not there. */
+  async restore(digest: Digest): Promise<boolean> {
+    if ((await this.sizeInTrash(digest)) === undefined) return false;
+    await this.#objects.move(trashedBlobKey(digest), blobKey(digest));
+    return true;
+  }
+
+  /** Ends blobs that are in the trash. */
+  async emptyTrash(digests: readonly Digest[]): Promise<void> {
+    await this.#objects.removeAll(digests.map(trashedBlobKey));
+  }
+
+  /** Every digest in the trash. */
+  async *listTrash(): AsyncGenerator<Digest> {
+    for (const algorithm of digestAlgorithms) {
+      for (const entry of await this.#objects.list(trashedBlobFolder(algorithm))) {
+        const digest = parseDigest(`${algorithm}:${entry.name}`);
+        if (digest !== undefined) yield digest;
+      }
+    }
+  }
+
   /** The digest of the bytes that lie under `digest`; differs from it when they are damaged. */
   async rehash(digest: Digest): Promise<Digest | undefined> {
     const sizeBytes = await this.sizeOf(digest);
@@ -68,15 +116,27 @@ export class BlobStore {
 
   /** Every digest that has a folder here; stray names are passed over. */
   async *list(): AsyncGenerator<Digest> {
-    for (const algorithm of await this.#objects.list(blobsFolder)) {
-      if (!isDigestAlgorithm(algorithm.name)) continue;
-      const algorithmFolder = `${blobsFolder}/${algorithm.name}`;
-      for (const prefix of await this.#objects.list(algorithmFolder)) {
-        for (const entry of await this.#objects.list(`${algorithmFolder}/${prefix.name}`)) {
-          const digest = parseDigest(`${algorithm.name}:${entry.name}`);
-          if (digest !== undefined) yield digest;
-        }
-      }
+    for await (const folder of this.listFolders()) yield* await this.listIn(folder);
+  }
+
+  /** The folders that blobs lie in, at most 256 an algorithm: a walk in pieces. */
+  async *listFolders(): AsyncGenerator<string> {
+    for (const algorithm of digestAlgorithms) {
+      const folder = `${blobsFolder}/${algorithm}`;
+      const prefixes = (await this.#objects.list(folder)).map((entry) => entry.name);
+      for (const prefix of prefixes.sort()) yield `${folder}/${prefix}`;
     }
+  }
+
+  /** The digests in one of `listFolders`. */
+  async listIn(folder: string): Promise<readonly Digest[]> {
+    const algorithm = folder.slice(blobsFolder.length + 1).replace(/\/.*/, "");
+    const entries = await this.#objects.list(folder);
+    return entries.flatMap(({ name }) => parseDigest(`${algorithm}:${name}`) ?? []);
+  }
+
+  /** Size and time of writing, or undefined when the bytes are not there. */
+  async stat(digest: Digest): Promise<ObjectStat | undefined> {
+    return this.#objects.stat(blobKey(digest));
   }
 }

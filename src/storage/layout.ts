@@ -1,4 +1,4 @@
-import { algorithmOf, type Digest, hexOf } from "../oci/digest.ts";
+import { algorithmOf, type Digest, type DigestAlgorithm, hexOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { UploadId } from "./upload-id.ts";
@@ -40,6 +40,18 @@ export function blobFolder(digest: Digest): string {
 
 export function blobKey(digest: Digest): string {
   return `${blobFolder(digest)}/data`;
+}
+
+/** Blobs on their way out. Not part of Distribution's layout: it never looks there. */
+const trashedBlobsFolder = "berth/trash/blobs";
+
+/** Flat: there are few at a time, and one folder is synced once for all of them. */
+export function trashedBlobFolder(algorithm: DigestAlgorithm): string {
+  return `${trashedBlobsFolder}/${algorithm}`;
+}
+
+export function trashedBlobKey(digest: Digest): string {
+  return `${trashedBlobFolder(algorithmOf(digest))}/${hexOf(digest)}`;
 }
 
 export function repositoryFolder(name: RepositoryName): string {

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { Logger } from "../base/logger.ts";
 import { type Digest, digestAlgorithms, parseDigest } from "../oci/digest.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
@@ -15,6 +16,7 @@ import {
   tagFolder,
   tagIndexKey,
   tagsFolder,
+  uploadsFolder,
   uploadsName,
 } from "./layout.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -107,6 +109,11 @@ export class LinkStore {
     return this.#removeLinkFolder(layerFolder(name, digest));
   }
 
+  /** As `removeLayer` for many; durable together. */
+  async removeLayers(name: RepositoryName, digests: readonly Digest[]): Promise<void> {
+    await this.#objects.removeAll(digests.map((digest) => layerFolder(name, digest)));
+  }
+
   async listLayers(name: RepositoryName): Promise<readonly Digest[]> {
     return this.#listDigests(layersFolder(name));
   }
@@ -137,6 +144,31 @@ export class LinkStore {
       isRemoved = (await this.#objects.removeFolder(folder)) || isRemoved;
     }
     return isRemoved;
+  }
+
+  /**
+   * Removes the folders of a repository that has nothing any more; false when it has something.
+   * The caller holds the repository's lock; an upload that begins meanwhile finds its way.
+   */
+  async removeIfEmpty(name: RepositoryName): Promise<boolean> {
+    if ((await this.listTags(name)).length > 0) return false;
+    if ((await this.listRevisions(name)).length > 0) return false;
+    if ((await this.listLayers(name)).length > 0) return false;
+    if ((await this.#objects.list(uploadsFolder(name))).length > 0) return false;
+    const folder = repositoryFolder(name);
+    const [manifests, layers] = [`${folder}/${manifestsName}`, layersFolder(name)];
+    const byAlgorithm = (above: string) => digestAlgorithms.map((it) => `${above}/${it}`);
+    const parents: string[] = [];
+    for (let parent = folder; parent !== repositoriesFolder; parent = posix.dirname(parent)) {
+      parents.push(parent);
+    }
+    await this.#objects.removeEmptyFolders([
+      ...byAlgorithm(revisionsFolder(name)),
+      ...[revisionsFolder(name), tagsFolder(name), manifests],
+      ...[...byAlgorithm(layers), layers, uploadsFolder(name)],
+      ...parents,
+    ]);
+    return true;
   }
 
   async #read(key: string): Promise<Link | undefined> {

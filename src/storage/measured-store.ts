@@ -38,8 +38,11 @@ export function measuredStore(
     putVolatile: (key, bytes) => putContent(store.putVolatile(key, bytes)),
     list: (folder) => list(store.list(folder)),
     move: (source, target) => move(store.move(source, target)),
+    moveVolatile: (source, target) => move(store.moveVolatile(source, target)),
     remove: (key) => remove(store.remove(key)),
     removeFolder: (folder) => remove(store.removeFolder(folder)),
+    removeAll: (keys) => remove(store.removeAll(keys)),
+    removeEmptyFolders: (folders) => remove(store.removeEmptyFolders(folders)),
     openAppend: (key, offset) => writer(store.openAppend(key, offset)),
     probe: () => store.probe(),
   };

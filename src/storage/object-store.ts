@@ -38,11 +38,23 @@ export interface ObjectStore {
   /** Moves one object, over an existing one if need be. Atomic, and durable when it resolves. */
   move(source: string, target: string): Promise<void>;
 
+  /**
+   * As `move`, but without a promise about power cuts, after which the object may be at either
+   * place, or, where nobody needs it, at none. False when there is nothing at `source`.
+   */
+  moveVolatile(source: string, target: string): Promise<boolean>;
+
   /** True when there was an object at `key`; durable when it resolves. */
   remove(key: string): Promise<boolean>;
 
   /** Removes a folder with all it holds; not atomic. True when there was anything. */
   removeFolder(folder: string): Promise<boolean>;
+
+  /** Objects and folders with all they hold; durable together, in no order among them. */
+  removeAll(keys: readonly string[]): Promise<void>;
+
+  /** Removes those that are empty, in this order; a power cut may bring them back. */
+  removeEmptyFolders(folders: readonly string[]): Promise<void>;
 
   /**
    * Opens an object for writing at `offset`. What lies beyond `offset` is cut off. At offset 0 an

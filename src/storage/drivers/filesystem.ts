@@ -126,6 +126,36 @@ export class FilesystemStore implements ObjectStore {
     );
   }
 
+  async moveVolatile(source: string, target: string): Promise<boolean> {
+    return this.#guard(`cannot move ${source} to ${target}`, async () => {
+      const [from, to] = [this.#pathOf(source), this.#pathOf(target)];
+      if (this.#files.statNow(from) === undefined) return false;
+      await this.#moveFile(from, to, false);
+      return true;
+    });
+  }
+
+  async removeAll(keys: readonly string[]): Promise<void> {
+    await this.#guard(`cannot remove ${keys.length} objects`, async () => {
+      const parents = new Set<string>();
+      for (const key of keys) {
+        const path = this.#pathOf(key);
+        if (await this.#removeTree(path)) parents.add(posix.dirname(path));
+      }
+      for (const parent of parents) await this.#syncFolder(parent);
+    });
+  }
+
+  async removeEmptyFolders(folders: readonly string[]): Promise<void> {
+    await this.#guard("cannot remove an empty folder", async () => {
+      for (const folder of folders) {
+        const path = this.#pathOf(folder);
+        this.#durableFolders.delete(path);
+        await this.#files.removeEmptyFolder(path);
+      }
+    });
+  }
+
   async remove(key: string): Promise<boolean> {
     return this.#guard(`cannot remove ${key}`, async () => {
       const path = this.#pathOf(key);
@@ -225,8 +255,19 @@ export class FilesystemStore implements ObjectStore {
 
   async #moveFile(source: string, target: string, isSynced = true): Promise<void> {
     const folder = posix.dirname(target);
-    await this.#ensureFolder(folder);
-    await this.#files.rename(source, target);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#ensureFolder(folder);
+        await this.#files.rename(source, target);
+        break;
+      } catch (error) {
+        // Collection may have removed the folder since, because it was empty: it is made again.
+        const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
+        if (!isGone || attempt === moveAttemptsMax || this.#files.statNow(source) === undefined) {
+          throw error;
+        }
+      }
+    }
     if (isSynced) await this.#syncFolder(folder);
   }
 
@@ -304,6 +345,8 @@ async function readToEnd(
 function tooLarge(key: string): Error {
   return new Error(`${key} is too large to read whole`);
 }
+
+const moveAttemptsMax = 5;
 
 /** Forgetting them costs a sync of a clean folder each. */
 const durableFoldersMax = 50_000;

@@ -77,6 +77,23 @@ export class MemoryStore implements ObjectStore {
     this.#set(target, found.bytes);
   }
 
+  async moveVolatile(source: string, target: string): Promise<boolean> {
+    if (!this.#objects.has(source)) return false;
+    await this.move(source, target);
+    return true;
+  }
+
+  async removeAll(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      this.#objects.delete(key);
+      await this.removeFolder(key);
+    }
+  }
+
+  async removeEmptyFolders(): Promise<void> {
+    // A folder is here only while there is something in it.
+  }
+
   async remove(key: string): Promise<boolean> {
     return this.#objects.delete(key);
   }

@@ -1,0 +1,55 @@
+import type { Clock } from "../base/clock.ts";
+
+/** A difference that slow ticks and the slewing of a clock do not make. */
+const stepMsMin = 60_000;
+/** A clock may be behind the stamp of an earlier run by this much without harm. */
+const backwardsMsMax = 60_000;
+
+export interface ClockGuardOptions {
+  readonly clock: Clock;
+  /** How long ages mean nothing after a step: the longest that collection waits for anything. */
+  readonly holdMs: number;
+}
+
+/**
+ * Whether ages may be believed. What collection waits for is counted by the wall clock, because
+ * it outlives the process, and somebody may set that clock: ten years forward would end every
+ * grace at once. A step shows as a difference between the wall clock and the monotonic one;
+ * from then on nothing is collected for the longest grace, by the monotonic clock.
+ */
+export class ClockGuard {
+  readonly #options: ClockGuardOptions;
+  #wallMs: number;
+  #monotonicMs: number;
+  #heldUntilMs = 0;
+
+  constructor(options: ClockGuardOptions) {
+    this.#options = options;
+    this.#wallMs = options.clock.nowMs();
+    this.#monotonicMs = options.clock.monotonicMs();
+  }
+
+  /**
+   * Why nothing may be collected now, or undefined. Asked before every step.
+   *
+   * @param lastRunMs the wall clock at the end of the last run of any process, if there was one.
+   */
+  problem(lastRunMs: number | undefined): string | undefined {
+    const { clock, holdMs } = this.#options;
+    const wallMs = clock.nowMs();
+    const monotonicMs = clock.monotonicMs();
+    const stepMs = wallMs - this.#wallMs - (monotonicMs - this.#monotonicMs);
+    this.#wallMs = wallMs;
+    this.#monotonicMs = monotonicMs;
+    if (Math.abs(stepMs) >= stepMsMin) this.#heldUntilMs = monotonicMs + holdMs;
+    if (lastRunMs !== undefined && wallMs < lastRunMs - backwardsMsMax) {
+      return `the clock says ${iso(wallMs)}, and the last run was at ${iso(lastRunMs)}`;
+    }
+    if (monotonicMs >= this.#heldUntilMs) return undefined;
+    return "the clock was set while the registry ran; ages are believed again after the grace time";
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

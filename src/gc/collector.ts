@@ -1,0 +1,275 @@
+/**
+ * Live garbage collection, and what else keeps a registry clean while it serves: blobs that no
+ * manifest needs, links that lead nowhere, empty repositories, uploads without a sign of life.
+ *
+ * It decides by rows, never by walking the storage, and ends things in two steps:
+ *
+ *     unreferenced, nobody told of it for the grace time
+ *        │  under its exclusive lock, all checked again
+ *        ▼
+ *     trash ──── asked for again: back in its place, at once
+ *        │  the second grace has passed; under its lock, all checked again
+ *        ▼
+ *     links durable gone, then bytes, then rows
+ *
+ * Killed anywhere, it starts again: every step is a rename or can be repeated. It refuses to know
+ * HTTP and users. What cannot be read is never a reason to delete: it freezes what it may need.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { BlobState } from "../metadata/collection-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RegistryContext } from "../registry/context.ts";
+import { lockDigests, lockTrash } from "../registry/lock-digests.ts";
+import { ClockGuard } from "./clock-guard.ts";
+import { type Keeper, keeperOf, type Undo } from "./keepers.ts";
+import type { Pace } from "./pace.ts";
+import { removeEmptyRepositories, removeLooseLinks, unlinkEverywhere } from "./tidying.ts";
+import { walkRows } from "./walk-rows.ts";
+
+/** The parts of a registry that collection works with. */
+export type CollectorParts = Pick<
+  RegistryContext,
+  "blobs" | "links" | "metadata" | "locks" | "leases" | "adoption"
+> & {
+  readonly undo: Undo;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+export interface CollectorOptions {
+  /** Least age of the last answer "this blob exists", in milliseconds. */
+  readonly graceMs: number;
+  /** How long a blob stays in the trash, in milliseconds. */
+  readonly trashGraceMs: number;
+}
+
+export interface RoundOptions {
+  readonly signal: AbortSignal;
+  /** Limits how fast it goes; called with the number of blobs looked at. */
+  readonly pace: Pace;
+  /** Told of each blob that goes, and of what was kept after all; for people. */
+  readonly say?: (event: CollectionEvent) => void;
+}
+
+export type CollectionEvent =
+  | { readonly kind: "trashed" | "removed"; readonly digest: Digest; readonly sizeBytes: number }
+  | { readonly kind: "kept"; readonly digest: Digest; readonly keeper: Keeper };
+
+export interface RoundResult {
+  readonly trashedBlobs: number;
+  readonly trashedBytes: number;
+  readonly removedBlobs: number;
+  readonly removedBytes: number;
+  readonly removedLinks: number;
+  readonly removedRepositories: number;
+  /** Set when nothing, or not all, could be done. */
+  readonly problem?: string;
+}
+
+/** Blobs that are locked together, and whose folders are synced together. */
+const blobsPerBatch = 100;
+
+/** Where the time of the last run is kept, to notice a clock that went back between two. */
+const lastRunKey = "gc.last-run-ms";
+
+export class Collector {
+  readonly #parts: CollectorParts;
+  readonly #options: CollectorOptions;
+  readonly #guard: ClockGuard;
+
+  constructor(parts: CollectorParts, options: CollectorOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    const holdMs = Math.max(options.graceMs, options.trashGraceMs);
+    this.#guard = new ClockGuard({ clock: parts.clock, holdMs });
+  }
+
+  /** One round over everything. Never two at once on one registry. */
+  async run(round: RoundOptions): Promise<RoundResult> {
+    const { metadata, clock, leases, adoption } = this.#parts;
+    const result = new Tally();
+    const problem = await this.#problem();
+    if (problem !== undefined) return { ...result, problem };
+    if (!adoption.progress().isComplete) {
+      const text = "the metadata does not agree with the storage yet: look at the log";
+      return { ...result, problem: text };
+    }
+    await leases.flush();
+    await this.#mendFrozen();
+    await this.#trashUnreferenced(round, result);
+    await this.#removeTrashed(round, result);
+    const mayGoOn = async (): Promise<boolean> =>
+      !round.signal.aborted && (await this.#problem()) === undefined;
+    const tidying = { ...this.#parts, pace: round.pace, mayGoOn };
+    result.removedLinks += await removeLooseLinks(tidying);
+    result.removedRepositories += await removeEmptyRepositories(tidying);
+    await metadata.writeState(lastRunKey, String(clock.nowMs()));
+    return { ...result };
+  }
+
+  /** What would go now, without anything going: first what goes to the trash, then for good. */
+  async *preview(): AsyncGenerator<{
+    readonly blob: BlobState;
+    readonly step: "trash" | "remove";
+    readonly keeper: Keeper | undefined;
+  }> {
+    await this.#parts.leases.flush();
+    for await (const blobs of this.#candidates()) {
+      for (const blob of blobs) yield { blob, step: "trash", keeper: await this.#keeper(blob) };
+    }
+    const { collection } = this.#parts.metadata;
+    const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: Number.MAX_SAFE_INTEGER };
+    for (const blob of await collection.trashed(page)) {
+      yield { blob, step: "remove", keeper: undefined };
+    }
+  }
+
+  async #problem(): Promise<string | undefined> {
+    const lastRun = await this.#parts.metadata.readState(lastRunKey);
+    return this.#guard.problem(lastRun === undefined ? undefined : Number(lastRun));
+  }
+
+  /** Repositories that could not be read whole are looked at again: somebody may have mended them. */
+  async #mendFrozen(): Promise<void> {
+    const { metadata, adoption, logger } = this.#parts;
+    for (const { repository } of await metadata.collection.frozenRepositories(100)) {
+      await adoption.readAgain(repository);
+    }
+    const frozen = await metadata.collection.frozenRepositories(1);
+    const [first] = frozen.filter((it) => it.unreadableManifests > 0);
+    if (first === undefined) return;
+    logger.warn(
+      "manifests cannot be read, so nothing is collected that they may need; " +
+        "push them again, delete them, or run berth fsck --repair",
+      { ...first },
+    );
+  }
+
+  async *#candidates(): AsyncGenerator<readonly BlobState[]> {
+    const { metadata, leases } = this.#parts;
+    yield* walkRows((window) =>
+      metadata.collection.unreferenced({ ...window, touchedBeforeMs: leases.touchedBeforeMs() }),
+    );
+  }
+
+  async #trashUnreferenced(round: RoundOptions, result: Tally): Promise<void> {
+    for await (const candidates of this.#candidates()) {
+      if (round.signal.aborted || (await this.#problem()) !== undefined) return;
+      await round.pace(candidates.length + 1);
+      for (const batch of batchesOf(candidates)) await this.#trashBatch(batch, round, result);
+    }
+  }
+
+  async #trashBatch(
+    batch: readonly BlobState[],
+    round: RoundOptions,
+    result: Tally,
+  ): Promise<void> {
+    const { blobs, locks, metadata, clock } = this.#parts;
+    const digests = batch.map((blob) => blob.digest);
+    await lockDigests(locks, "exclusive", digests, async () => {
+      const gone: BlobState[] = [];
+      for (const { digest } of batch) {
+        // Everything may have changed since the query: a push, a pull, a restored tag.
+        const now = await metadata.collection.stateOf(digest);
+        if (now === undefined) continue;
+        const keeper = await this.#keeper(now);
+        if (keeper === undefined) gone.push(now);
+        else round.say?.({ kind: "kept", digest, keeper });
+      }
+      const moved = new Set(await blobs.trash(gone.map((blob) => blob.digest)));
+      await metadata.collection.markTrashed([...moved], clock.nowMs());
+      // Rows without bytes: named by a manifest once, and never pushed.
+      await this.#forgetBytesless(gone.filter((blob) => !moved.has(blob.digest)));
+      for (const { digest, sizeBytes = 0 } of gone.filter((blob) => moved.has(blob.digest))) {
+        result.trashedBlobs += 1;
+        result.trashedBytes += sizeBytes;
+        round.say?.({ kind: "trashed", digest, sizeBytes });
+      }
+    });
+  }
+
+  async #forgetBytesless(rows: readonly BlobState[]): Promise<void> {
+    const digests = rows.map((blob) => blob.digest);
+    await unlinkEverywhere(digests, this.#parts);
+    await this.#parts.metadata.collection.forget(digests);
+  }
+
+  async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {
+    const { collection } = this.#parts.metadata;
+    while (!round.signal.aborted && (await this.#problem()) === undefined) {
+      const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: blobsPerBatch };
+      const batch = await collection.trashed(page);
+      if (batch.length === 0) return;
+      await round.pace(batch.length);
+      await this.#removeBatch(batch, round, result);
+    }
+  }
+
+  async #removeBatch(
+    batch: readonly BlobState[],
+    round: RoundOptions,
+    result: Tally,
+  ): Promise<void> {
+    const { locks, blobs, metadata } = this.#parts;
+    const digests = batch.map((blob) => blob.digest);
+    await lockDigests(locks, "exclusive", digests, () =>
+      // Who is asked for one of them right now waits, and then finds it in place, or not at all.
+      lockTrash(locks, digests, async () => {
+        const ending: BlobState[] = [];
+        for (const blob of batch) if (!(await this.#comesBack(blob.digest))) ending.push(blob);
+        const ended = ending.map((blob) => blob.digest);
+        // Links before bytes: a link to nothing would promise a blob that is not there.
+        await unlinkEverywhere(ended, this.#parts);
+        await blobs.emptyTrash(ended);
+        await metadata.collection.forget(ended);
+        for (const { digest, sizeBytes = 0 } of ending) {
+          result.removedBlobs += 1;
+          result.removedBytes += sizeBytes;
+          round.say?.({ kind: "removed", digest, sizeBytes });
+        }
+      }),
+    );
+  }
+
+  /** True for one that has its place again, or is to have it. The caller holds its locks. */
+  async #comesBack(digest: Digest): Promise<boolean> {
+    const { blobs, metadata, leases, undo } = this.#parts;
+    const isInPlace = (await blobs.sizeOf(digest)) !== undefined;
+    const state = await metadata.collection.stateOf(digest);
+    const isWanted =
+      state?.isReferenced === true || leases.isFresh(digest) || (await undo.keeps(digest));
+    if (!isInPlace && !isWanted) return false;
+    // Pushed anew meanwhile: then the old copy goes. Otherwise it is brought back.
+    if (isInPlace) await blobs.emptyTrash([digest]);
+    else await blobs.restore(digest);
+    await metadata.collection.markRestored(digest);
+    return true;
+  }
+
+  #keeper(blob: BlobState): Promise<Keeper | undefined> {
+    return keeperOf(blob, this.#parts);
+  }
+
+  #trashedBeforeMs(): number {
+    return this.#parts.clock.nowMs() - this.#options.trashGraceMs;
+  }
+}
+
+class Tally implements RoundResult {
+  trashedBlobs = 0;
+  trashedBytes = 0;
+  removedBlobs = 0;
+  removedBytes = 0;
+  removedLinks = 0;
+  removedRepositories = 0;
+}
+
+function batchesOf(blobs: readonly BlobState[]): readonly (readonly BlobState[])[] {
+  const batches: (readonly BlobState[])[] = [];
+  for (let start = 0; start < blobs.length; start += blobsPerBatch) {
+    batches.push(blobs.slice(start, start + blobsPerBatch));
+  }
+  return batches;
+}

@@ -1,0 +1,88 @@
+import type { Clock } from "../base/clock.ts";
+import type { FoundBlob } from "../metadata/collection-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RegistryContext } from "../registry/context.ts";
+import type { Pace } from "./pace.ts";
+
+/**
+ * Bytes that no row knows: a crash came between publishing a blob and linking it, or Distribution
+ * left it behind. They get a row and with it their grace, and collection comes to them in time.
+ *
+ * Walks the folders of blobs a few at a time and remembers where it was, so that it never costs
+ * more than a moment; once around takes hours, and nothing waits for it.
+ */
+export interface InventoryOptions {
+  /** Folders to look at; there are at most 256 an algorithm. */
+  readonly folders: number;
+  readonly pace: Pace;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+type Parts = Pick<RegistryContext, "blobs" | "metadata" | "locks">;
+
+/** The folder that was looked at last. */
+const cursorKey = "gc.inventory-cursor";
+
+/** Returns how many blobs got a row. */
+export async function takeInventory(parts: Parts, options: InventoryOptions): Promise<number> {
+  const { blobs, metadata } = parts;
+  let found = await inventoryOfTrash(parts, options);
+  const cursor = (await metadata.readState(cursorKey)) ?? "";
+  let left = options.folders;
+  let last = "";
+  for await (const folder of blobs.listFolders()) {
+    if (folder <= cursor) continue;
+    if (left === 0 || options.signal.aborted) break;
+    left -= 1;
+    last = folder;
+    found += await inventoryOf(await blobs.listIn(folder), parts, options);
+  }
+  // At the end it begins again; the next call starts from the first folder.
+  await metadata.writeState(cursorKey, left > 0 && !options.signal.aborted ? "" : last);
+  return found;
+}
+
+async function inventoryOf(
+  digests: readonly Digest[],
+  { blobs, metadata, locks }: Parts,
+  { pace, clock }: InventoryOptions,
+): Promise<number> {
+  await pace(digests.length + 1);
+  const unknown: FoundBlob[] = [];
+  for (const digest of digests) {
+    if ((await metadata.collection.stateOf(digest)) !== undefined) continue;
+    const sizeBytes = await blobs.sizeOf(digest);
+    if (sizeBytes !== undefined) {
+      unknown.push({ digest, sizeBytes, touchedAtMs: clock.nowMs() });
+      continue;
+    }
+    // Nobody is about to put something there: that would be under the shared lock.
+    await locks.exclusive(digest, () => blobs.removeEmptyFolders([digest]));
+  }
+  if (unknown.length > 0) await metadata.collection.recordUnlinked(unknown);
+  return unknown.length;
+}
+
+/** What a crash left in the trash without a mark, or a rebuild of the metadata forgot. */
+async function inventoryOfTrash(parts: Parts, options: InventoryOptions): Promise<number> {
+  const { blobs, metadata } = parts;
+  const { collection } = metadata;
+  let found = 0;
+  for await (const digest of blobs.listTrash()) {
+    if (options.signal.aborted) break;
+    const state = await collection.stateOf(digest);
+    if (state?.trashedAtMs !== undefined) continue;
+    await options.pace(1);
+    const atMs = options.clock.nowMs();
+    const sizeBytes = (await blobs.sizeInTrash(digest)) ?? 0;
+    if (state === undefined) {
+      const trashed = { digest, sizeBytes, touchedAtMs: atMs, trashedAtMs: atMs };
+      await collection.recordUnlinked([trashed]);
+    } else {
+      await collection.markTrashed([digest], atMs);
+    }
+    found += 1;
+  }
+  return found;
+}

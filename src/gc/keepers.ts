@@ -1,0 +1,28 @@
+import type { BlobState } from "../metadata/collection-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RegistryContext } from "../registry/context.ts";
+
+/**
+ * What keeps a blob from collection. One order, from the strongest: a reference is for as long as
+ * the manifest lives, a lease ends by itself.
+ */
+export type Keeper = "reference" | "freeze" | "undo" | "lease" | "trash";
+
+/** What was deleted and can be taken back. */
+export interface Undo {
+  keeps(digest: Digest): Promise<boolean>;
+}
+
+/** The first thing that keeps the blob from going to the trash, or undefined. */
+export async function keeperOf(
+  blob: BlobState,
+  parts: Pick<RegistryContext, "metadata" | "leases"> & { readonly undo: Undo },
+): Promise<Keeper | undefined> {
+  const { metadata, undo, leases } = parts;
+  const { digest } = blob;
+  if (blob.isReferenced) return "reference";
+  if (await metadata.collection.isFrozen(digest)) return "freeze";
+  if (await undo.keeps(digest)) return "undo";
+  if (leases.isFresh(digest) || blob.touchedAtMs >= leases.touchedBeforeMs()) return "lease";
+  return blob.trashedAtMs === undefined ? undefined : "trash";
+}

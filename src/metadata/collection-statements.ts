@@ -1,0 +1,269 @@
+import { type ExpressionBuilder, type Kysely, sql } from "kysely";
+import type { Database } from "../database/database.ts";
+import type { Placeholders } from "../database/statement.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { MetadataTables } from "./tables.ts";
+
+type Query = Kysely<MetadataTables>;
+type OfDigest = { readonly digest: Digest };
+/** Rows by their ids: a walk that is split into pieces of known cost. */
+type Window = { readonly after: number; readonly upTo: number; readonly touchedBeforeMs: number };
+
+export function prepareCollectionReading(database: Database<MetadataTables>) {
+  return {
+    ...prepareStates(database),
+    ...prepareWindows(database),
+    ...prepareRepositories(database),
+  };
+}
+
+/** The columns of a blob's state; `manifest_id` is that of one manifest that references it. */
+function states(query: Query) {
+  return query
+    .selectFrom("blobs")
+    .select(["blobs.digest", "blobs.size_bytes", "blobs.touched_at_ms", "blobs.trashed_at_ms"])
+    .select((eb) =>
+      eb
+        .selectFrom("blob_references")
+        .select("blob_references.manifest_id")
+        .whereRef("blob_references.blob_id", "=", "blobs.id")
+        .limit(1)
+        .as("manifest_id"),
+    );
+}
+
+function prepareStates(database: Database<MetadataTables>) {
+  return {
+    newestBlob: database.prepare((query) =>
+      query.selectFrom("blobs").select("id").orderBy("id", "desc").limit(1),
+    ),
+    state: database.prepare((query, param: Placeholders<OfDigest>) =>
+      states(query).where("blobs.digest", "=", param.digest),
+    ),
+    references: database.prepare(
+      (query, param: Placeholders<OfDigest & { readonly limit: number }>) =>
+        query
+          .selectFrom("blob_references")
+          .innerJoin("manifests", "manifests.id", "blob_references.manifest_id")
+          .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+          .select(["repositories.name", "manifests.digest", "blob_references.role"])
+          .where("blob_references.blob_id", "=", blobId(query, param))
+          .orderBy("repositories.name")
+          .orderBy("manifests.digest")
+          .limit(param.limit),
+    ),
+    useIn: database.prepare(
+      (query, param: Placeholders<OfDigest & { readonly repository: RepositoryName }>) =>
+        query
+          .selectFrom("blob_references")
+          .innerJoin("manifests", "manifests.id", "blob_references.manifest_id")
+          .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+          .select("manifests.id")
+          .where("blob_references.blob_id", "=", blobId(query, param))
+          .where("repositories.name", "=", param.repository)
+          .limit(1),
+    ),
+    trashTotals: database.prepare((query) =>
+      query
+        .selectFrom("blobs")
+        .select(({ fn }) => [
+          fn.countAll<number | string>().as("count"),
+          fn.sum<number | string | null>("size_bytes").as("size_bytes"),
+        ])
+        .where("trashed_at_ms", "is not", null),
+    ),
+  };
+}
+
+function prepareWindows(database: Database<MetadataTables>) {
+  return {
+    unreferenced: database.prepare((query, param: Placeholders<Window>) =>
+      states(query)
+        .where("blobs.id", ">", param.after)
+        .where("blobs.id", "<=", param.upTo)
+        .where("blobs.touched_at_ms", "<", param.touchedBeforeMs)
+        .where("blobs.trashed_at_ms", "is", null)
+        .where(isUnreferenced)
+        .orderBy("blobs.id"),
+    ),
+    trashed: database.prepare(
+      (query, param: Placeholders<{ readonly trashedBeforeMs: number; readonly limit: number }>) =>
+        states(query)
+          .where("blobs.trashed_at_ms", "is not", null)
+          .where("blobs.trashed_at_ms", "<", param.trashedBeforeMs)
+          .orderBy("blobs.trashed_at_ms")
+          .limit(param.limit),
+    ),
+    looseLinks: database.prepare((query, param: Placeholders<Window>) =>
+      query
+        .selectFrom("repository_blobs")
+        .innerJoin("blobs", "blobs.id", "repository_blobs.blob_id")
+        .innerJoin("repositories", "repositories.id", "repository_blobs.repository_id")
+        .select(["repositories.name", "blobs.digest"])
+        .where("repository_blobs.blob_id", ">", param.after)
+        .where("repository_blobs.blob_id", "<=", param.upTo)
+        .where("blobs.touched_at_ms", "<", param.touchedBeforeMs)
+        .where("blobs.trashed_at_ms", "is", null)
+        .where((eb) =>
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom("blob_references")
+                .innerJoin("manifests", "manifests.id", "blob_references.manifest_id")
+                .select("manifests.id")
+                .whereRef("blob_references.blob_id", "=", "repository_blobs.blob_id")
+                .whereRef("manifests.repository_id", "=", "repository_blobs.repository_id"),
+            ),
+          ),
+        ),
+    ),
+  };
+}
+
+function prepareRepositories(database: Database<MetadataTables>) {
+  return {
+    emptyRepositories: database.prepare((query, param: Placeholders<{ readonly limit: number }>) =>
+      query
+        .selectFrom("repositories")
+        .select("name")
+        .where(hasNone("manifests"))
+        .where(hasNone("tags"))
+        .where(hasNone("repository_blobs"))
+        .orderBy("name")
+        .limit(param.limit),
+    ),
+    firstFrozen: database.prepare((query) =>
+      query.selectFrom("repositories").select("id").where("unreadable_manifests", ">", 0).limit(1),
+    ),
+    firstLink: database.prepare((query, param: Placeholders<OfDigest>) =>
+      query
+        .selectFrom("repository_blobs")
+        .select("repository_id")
+        .where("blob_id", "=", blobId(query, param))
+        .limit(1),
+    ),
+    frozenLink: database.prepare((query, param: Placeholders<OfDigest>) =>
+      query
+        .selectFrom("repository_blobs")
+        .innerJoin("repositories", "repositories.id", "repository_blobs.repository_id")
+        .select("repositories.id")
+        .where("repository_blobs.blob_id", "=", blobId(query, param))
+        .where("repositories.unreadable_manifests", ">", 0)
+        .limit(1),
+    ),
+    frozen: database.prepare((query, param: Placeholders<{ readonly limit: number }>) =>
+      query
+        .selectFrom("repositories")
+        .select(["name", "unreadable_manifests", "unreadable_tags"])
+        .where((eb) => eb.or([eb("unreadable_manifests", ">", 0), eb("unreadable_tags", ">", 0)]))
+        .orderBy("name")
+        .limit(param.limit),
+    ),
+  };
+}
+
+type Trashed = OfDigest & { readonly trashedAtMs: number };
+type Unlinked = OfDigest & {
+  readonly sizeBytes: number;
+  readonly touchedAtMs: number;
+  readonly trashedAtMs: number | null;
+};
+
+export function prepareCollectionWriting(database: Database<MetadataTables>) {
+  return {
+    touch: database.prepare(
+      (query, param: Placeholders<OfDigest & { readonly touchedAtMs: number }>) =>
+        query
+          .updateTable("blobs")
+          .set({ touched_at_ms: param.touchedAtMs })
+          .where("digest", "=", param.digest)
+          .where("touched_at_ms", "<", param.touchedAtMs),
+    ),
+    markTrashed: database.prepare((query, param: Placeholders<Trashed>) =>
+      query
+        .updateTable("blobs")
+        .set({ trashed_at_ms: param.trashedAtMs })
+        .where("digest", "=", param.digest),
+    ),
+    markRestored: database.prepare((query, param: Placeholders<OfDigest>) =>
+      query.updateTable("blobs").set({ trashed_at_ms: null }).where("digest", "=", param.digest),
+    ),
+    recordUnlinked: database.prepare((query, param: Placeholders<Unlinked>) =>
+      query
+        .insertInto("blobs")
+        .values({
+          digest: param.digest,
+          size_bytes: param.sizeBytes,
+          touched_at_ms: param.touchedAtMs,
+          trashed_at_ms: sql<number | null>`cast(${param.trashedAtMs} as bigint)`,
+        })
+        .onConflict((conflict) => conflict.column("digest").doNothing()),
+    ),
+    /** So that a comparison that has read the repository before notices that it is outdated. */
+    countUp: database.prepare(
+      (query, param: Placeholders<{ readonly repository: RepositoryName }>) =>
+        query
+          .updateTable("repositories")
+          .set({ revision: sql<number>`revision + 1` })
+          .where("name", "=", param.repository),
+    ),
+    unlink: database.prepare(
+      (query, param: Placeholders<OfDigest & { readonly repository: RepositoryName }>) =>
+        query
+          .deleteFrom("repository_blobs")
+          .where("blob_id", "=", blobId(query, param))
+          .where("repository_id", "=", (eb) =>
+            eb
+              .selectFrom("repositories")
+              .select("repositories.id")
+              .where("repositories.name", "=", param.repository),
+          ),
+    ),
+    unlinkEverywhere: database.prepare((query, param: Placeholders<OfDigest>) =>
+      query
+        .deleteFrom("repository_blobs")
+        .where("blob_id", "=", blobId(query, param))
+        .where((eb) =>
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom("blob_references")
+                .select("blob_references.manifest_id")
+                .whereRef("blob_references.blob_id", "=", "repository_blobs.blob_id"),
+            ),
+          ),
+        ),
+    ),
+    forget: database.prepare((query, param: Placeholders<OfDigest>) =>
+      query.deleteFrom("blobs").where("digest", "=", param.digest).where(isUnreferenced),
+    ),
+  };
+}
+
+function blobId(query: Query, param: Placeholders<OfDigest>) {
+  return query.selectFrom("blobs").select("blobs.id").where("blobs.digest", "=", param.digest);
+}
+
+function isUnreferenced(eb: ExpressionBuilder<MetadataTables, "blobs">) {
+  return eb.not(
+    eb.exists(
+      eb
+        .selectFrom("blob_references")
+        .select("blob_references.manifest_id")
+        .whereRef("blob_references.blob_id", "=", "blobs.id"),
+    ),
+  );
+}
+
+function hasNone(table: "manifests" | "tags" | "repository_blobs") {
+  return (eb: ExpressionBuilder<MetadataTables, "repositories">) =>
+    eb.not(
+      eb.exists(
+        eb
+          .selectFrom(table)
+          .select(`${table}.repository_id`)
+          .whereRef(`${table}.repository_id`, "=", "repositories.id"),
+      ),
+    );
+}

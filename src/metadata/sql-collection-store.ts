@@ -1,0 +1,180 @@
+import type { Database, Transaction } from "../database/database.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { prepareCollectionReading, prepareCollectionWriting } from "./collection-statements.ts";
+import type {
+  BlobLink,
+  BlobState,
+  BlobUse,
+  CollectionStore,
+  FoundBlob,
+  FrozenRepository,
+  Seen,
+  Window,
+} from "./collection-store.ts";
+import type { MetadataTables } from "./tables.ts";
+
+/** What collection asks of the tables, in both dialects. */
+export class SqlCollectionStore implements CollectionStore {
+  readonly #database: Database<MetadataTables>;
+  readonly #reading: ReturnType<typeof prepareCollectionReading>;
+  readonly #writing: ReturnType<typeof prepareCollectionWriting>;
+
+  constructor(database: Database<MetadataTables>) {
+    this.#database = database;
+    this.#reading = prepareCollectionReading(database);
+    this.#writing = prepareCollectionWriting(database);
+  }
+
+  async unreferenced(window: Window): Promise<Seen<BlobState>> {
+    const args = rangeOf(window);
+    const rows = await this.#database.all(this.#reading.unreferenced, args);
+    return { found: rows.map(stateOf), next: await this.#next(args.upTo) };
+  }
+
+  async #next(upTo: number): Promise<number | undefined> {
+    const newest = await this.#database.first(this.#reading.newestBlob, {});
+    return newest !== undefined && upTo < Number(newest.id) ? upTo : undefined;
+  }
+
+  async trashed(page: {
+    readonly trashedBeforeMs: number;
+    readonly limit: number;
+  }): Promise<readonly BlobState[]> {
+    return (await this.#database.all(this.#reading.trashed, page)).map(stateOf);
+  }
+
+  async looseLinks(window: Window): Promise<Seen<BlobLink>> {
+    const args = rangeOf(window);
+    const rows = await this.#database.all(this.#reading.looseLinks, args);
+    const found = rows.map((row) => ({ repository: row.name, digest: row.digest }));
+    return { found, next: await this.#next(args.upTo) };
+  }
+
+  async isLoose(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    const row = await this.#database.first(this.#reading.useIn, { repository, digest });
+    return row === undefined;
+  }
+
+  async emptyRepositories(limit: number): Promise<readonly RepositoryName[]> {
+    const rows = await this.#database.all(this.#reading.emptyRepositories, { limit });
+    return rows.map((row) => row.name);
+  }
+
+  async stateOf(digest: Digest): Promise<BlobState | undefined> {
+    const row = await this.#database.first(this.#reading.state, { digest });
+    return row === undefined ? undefined : stateOf(row);
+  }
+
+  async referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]> {
+    const rows = await this.#database.all(this.#reading.references, { digest, limit });
+    return rows.map((row) => ({ repository: row.name, manifest: row.digest, role: row.role }));
+  }
+
+  async isFrozen(digest: Digest): Promise<boolean> {
+    const frozen = await this.#database.first(this.#reading.firstFrozen, {});
+    if (frozen === undefined) return false;
+    // A blob without any link may be one whose link is among what cannot be read.
+    const link = await this.#database.first(this.#reading.firstLink, { digest });
+    if (link === undefined) return true;
+    return (await this.#database.first(this.#reading.frozenLink, { digest })) !== undefined;
+  }
+
+  async frozenRepositories(limit: number): Promise<readonly FrozenRepository[]> {
+    const rows = await this.#database.all(this.#reading.frozen, { limit });
+    return rows.map((row) => ({
+      repository: row.name,
+      unreadableManifests: Number(row.unreadable_manifests),
+      unreadableTags: Number(row.unreadable_tags),
+    }));
+  }
+
+  async trashTotals(): Promise<{ readonly count: number; readonly sizeBytes: number }> {
+    const row = await this.#database.first(this.#reading.trashTotals, {});
+    return { count: Number(row?.count ?? 0), sizeBytes: Number(row?.size_bytes ?? 0) };
+  }
+
+  touch(digests: readonly Digest[], atMs: number): Promise<void> {
+    const touchedAtMs = Math.floor(atMs);
+    return this.#write((transaction) =>
+      transaction.runAll(
+        this.#writing.touch,
+        [...digests].sort().map((digest) => ({ digest, touchedAtMs })),
+      ),
+    );
+  }
+
+  markTrashed(digests: readonly Digest[], atMs: number): Promise<void> {
+    const trashedAtMs = Math.floor(atMs);
+    return this.#write((transaction) =>
+      transaction.runAll(
+        this.#writing.markTrashed,
+        [...digests].sort().map((digest) => ({ digest, trashedAtMs })),
+      ),
+    );
+  }
+
+  markRestored(digest: Digest): Promise<void> {
+    return this.#write(async (transaction) => {
+      await transaction.run(this.#writing.markRestored, { digest });
+    });
+  }
+
+  recordUnlinked(blobs: readonly FoundBlob[]): Promise<void> {
+    const rows = [...blobs].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+    return this.#write((transaction) =>
+      transaction.runAll(
+        this.#writing.recordUnlinked,
+        rows.map((row) => ({
+          digest: row.digest,
+          sizeBytes: row.sizeBytes,
+          touchedAtMs: Math.floor(row.touchedAtMs),
+          trashedAtMs: row.trashedAtMs === undefined ? null : Math.floor(row.trashedAtMs),
+        })),
+      ),
+    );
+  }
+
+  unlink(repository: RepositoryName, digests: readonly Digest[]): Promise<void> {
+    const rows = [...digests].sort().map((digest) => ({ repository, digest }));
+    return this.#write(async (transaction) => {
+      await transaction.run(this.#writing.countUp, { repository });
+      await transaction.runAll(this.#writing.unlink, rows);
+    });
+  }
+
+  forget(digests: readonly Digest[]): Promise<void> {
+    const rows = [...digests].sort().map((digest) => ({ digest }));
+    return this.#write(async (transaction) => {
+      await transaction.runAll(this.#writing.unlinkEverywhere, rows);
+      await transaction.runAll(this.#writing.forget, rows);
+    });
+  }
+
+  #write(work: (transaction: Transaction) => Promise<void>): Promise<void> {
+    return this.#database.transaction(work);
+  }
+}
+
+function rangeOf({ after, scan, touchedBeforeMs }: Window) {
+  return { after, upTo: after + scan, touchedBeforeMs: Math.floor(touchedBeforeMs) };
+}
+
+interface StateRow {
+  readonly digest: Digest;
+  readonly size_bytes: number | string | null;
+  readonly touched_at_ms: number | string;
+  readonly trashed_at_ms: number | string | null;
+  /** Null when nothing references it. */
+  readonly manifest_id: number | string | null;
+}
+
+function stateOf(row: StateRow): BlobState {
+  return {
+    digest: row.digest,
+    sizeBytes: row.size_bytes === null ? undefined : Number(row.size_bytes),
+    touchedAtMs: Number(row.touched_at_ms),
+    trashedAtMs: row.trashed_at_ms === null ? undefined : Number(row.trashed_at_ms),
+    isReferenced: row.manifest_id !== null,
+  };
+}

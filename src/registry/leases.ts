@@ -1,0 +1,103 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { CollectionStore } from "../metadata/collection-store.ts";
+import type { Digest } from "../oci/digest.ts";
+
+export interface LeaseOptions {
+  readonly collection: CollectionStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long an answer "this blob exists" keeps the blob from collection, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** A lease is written down once in this time, however often the blob is asked for. */
+const renewalMsMax = 3_600_000;
+/** Renewals wait this long for others, to share a transaction. */
+const flushMs = 1_000;
+/** More renewals than this are written early, and forgotten in memory: they are in the rows. */
+const renewalsMax = 200_000;
+
+/**
+ * Who was told of a blob may build on it: a client that hears "it is there" does not upload it,
+ * and names it in a manifest minutes later. So every such answer leases the blob for the grace
+ * time, and collection keeps its hands off (design, section 5).
+ *
+ * On the path of every pull and push, so a lease is one look into a map. It is written down once
+ * an hour at most, and together with others; what a crash takes is covered by the second step of
+ * collection, which gives back what is asked for again. Ages count by the monotonic clock here
+ * and by the wall clock in the rows: a step of the one does not end a lease of the other.
+ */
+export class Leases {
+  readonly #options: LeaseOptions;
+  /** How long a renewal that is written down counts as fresh. */
+  readonly renewalMs: number;
+  /** Renewed in this period, and in the one before it. */
+  #renewed = new Set<Digest>();
+  #renewedBefore = new Set<Digest>();
+  #periodEndsMs: number;
+  #pending = new Set<Digest>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.renewalMs = Math.min(renewalMsMax, options.graceMs / 4);
+    this.#periodEndsMs = options.clock.monotonicMs() + this.renewalMs;
+  }
+
+  /** Notes that somebody was told that the blob exists. */
+  touch(digest: Digest): void {
+    if (this.#renewed.has(digest)) return;
+    this.#rotate();
+    this.#renewed.add(digest);
+    this.#pending.add(digest);
+    this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
+  }
+
+  /** True when the blob was leased so lately that its row need not say so yet. */
+  isFresh(digest: Digest): boolean {
+    this.#rotate();
+    return this.#renewed.has(digest) || this.#renewedBefore.has(digest);
+  }
+
+  /**
+   * Rows touched before this time are out of their lease, if `isFresh` is false for them too:
+   * a row may be a whole period behind.
+   */
+  touchedBeforeMs(): number {
+    return this.#options.clock.nowMs() - this.#options.graceMs - this.renewalMs;
+  }
+
+  /** Writes down what waits. What cannot be written stays, and is tried again. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushing = this.#flushing.then(() => this.#write());
+    return this.#flushing;
+  }
+
+  async #write(): Promise<void> {
+    const { collection, clock, logger } = this.#options;
+    const digests = this.#pending;
+    if (digests.size === 0) return;
+    this.#pending = new Set();
+    try {
+      await collection.touch([...digests], clock.nowMs());
+    } catch (error) {
+      logger.warn("leases of blobs could not be written down; they count in memory", { error });
+      for (const digest of digests) this.#pending.add(digest);
+      this.#timer ??= setTimeout(() => void this.flush(), 10 * flushMs).unref();
+    }
+  }
+
+  #rotate(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs < this.#periodEndsMs && this.#renewed.size < renewalsMax) return;
+    // Of a registry that slept through a whole period, nothing is fresh.
+    const isLate = nowMs >= this.#periodEndsMs + this.renewalMs;
+    this.#renewedBefore = isLate ? new Set() : this.#renewed;
+    this.#renewed = new Set();
+    this.#periodEndsMs = nowMs + this.renewalMs;
+  }
+}
