@@ -7,6 +7,7 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { CollectedStore } from "./collected-store.ts";
 
 /** A tag was set, moved or removed. */
 export interface TagEvent {
@@ -115,6 +116,9 @@ export interface ActivityStore {
   recordAudit(entry: AuditEntry): Promise<void>;
   /** Newest first. */
   listAudit(page: PageBack): Promise<readonly Entry<AuditEntry>[]>;
+
+  /** Blobs that collection has ended, and why. */
+  readonly collected: CollectedStore;
 
   /** Writes what is collected in memory. */
   flush(): Promise<void>;

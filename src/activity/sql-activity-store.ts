@@ -17,6 +17,7 @@ import {
   type PullStatistics,
   type TagEvent,
 } from "./activity-store.ts";
+import { CollectedStore } from "./collected-store.ts";
 import { type Collected, Collector } from "./collector.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { prepareReading, prepareWriting } from "./statements.ts";
@@ -55,6 +56,7 @@ class SqlActivityStore implements ActivityStore {
   readonly #reading: ReturnType<typeof prepareReading>;
   readonly #writing: ReturnType<typeof prepareWriting>;
   readonly #collector: Collector;
+  readonly collected: CollectedStore;
   readonly #tagEvents = new GroupCommit<TagEvent>((events) => this.#writeTagEvents(events));
   readonly #audit = new GroupCommit<AuditEntry>((entries) => this.#writeAudit(entries));
 
@@ -62,6 +64,7 @@ class SqlActivityStore implements ActivityStore {
     this.#database = database;
     this.#reading = prepareReading(database);
     this.#writing = prepareWriting(database);
+    this.collected = new CollectedStore(database);
     this.#collector = new Collector({
       write: (collected) => this.#writeCollected(collected),
       logger: options.logger,

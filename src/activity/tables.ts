@@ -61,12 +61,41 @@ export interface ActivityTables {
     target: string;
     details: string | null;
   };
+  /** Blobs that collection has ended. */
+  collected: {
+    id: Generated<number | string>;
+    at_ms: Integer;
+    digest: Digest;
+    size_bytes: Integer;
+    /** When a client was last told of it. */
+    touched_at_ms: Integer;
+    /** When it went to the trash. */
+    trashed_at_ms: Integer;
+    /** Repositories that held it at last, the first few, for people. */
+    held_by: string;
+  };
 }
 
 export const activityMigrations: readonly Migration[] = [
   {
     name: "the first tables",
     statements: (types) => [...eventTables(types), ...pullTables(types)],
+  },
+  {
+    name: "what was collected",
+    statements: ({ id, integer, text }) => [
+      `create table collected (
+        id ${id},
+        at_ms ${integer} not null,
+        digest ${text} not null,
+        size_bytes ${integer} not null,
+        touched_at_ms ${integer} not null,
+        trashed_at_ms ${integer} not null,
+        held_by ${text} not null
+      )`,
+      "create index collected_by_digest on collected (digest, id)",
+      "create index collected_by_time on collected (at_ms)",
+    ],
   },
 ];
 

@@ -7,6 +7,7 @@ import { initCertificates } from "./cert.ts";
 import { checkConfig, type Outcome, showConfig } from "./config.ts";
 import { configFileName } from "./config-file.ts";
 import { runGarbageCollect } from "./garbage-collect.ts";
+import { addGcCommands } from "./gc.ts";
 import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
 import { runServe } from "./serve.ts";
@@ -62,6 +63,7 @@ export function createProgram(exit: Exit): Command {
     .option("-m, --delete-untagged", "also remove manifests that no tag leads to", false)
     .option("-q, --quiet", "say only the result", false)
     .action(runGarbageCollect);
+  addGcCommands(program, exit);
   addTagCommands(program, exit);
   addConfigCommands(program, exit);
   addMetadataCommands(program, exit);

@@ -15,12 +15,13 @@
  * Killed anywhere, it starts again: every step is a rename or can be repeated. It refuses to know
  * HTTP and users. What cannot be read is never a reason to delete: it freezes what it may need.
  */
+import type { CollectedBlob } from "../activity/collected-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { BlobState } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RegistryContext } from "../registry/context.ts";
-import { lockDigests, lockTrash } from "../registry/lock-digests.ts";
+import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { type Keeper, keeperOf, type Undo } from "./keepers.ts";
 import type { Pace } from "./pace.ts";
@@ -30,7 +31,7 @@ import { walkRows } from "./walk-rows.ts";
 /** The parts of a registry that collection works with. */
 export type CollectorParts = Pick<
   RegistryContext,
-  "blobs" | "links" | "metadata" | "locks" | "leases" | "adoption"
+  "blobs" | "links" | "metadata" | "activity" | "locks" | "leases" | "adoption"
 > & {
   readonly undo: Undo;
   readonly clock: Clock;
@@ -70,6 +71,8 @@ export interface RoundResult {
 /** Blobs that are locked together, and whose folders are synced together. */
 const blobsPerBatch = 100;
 
+const holdersMax = 3;
+
 /** Where the time of the last run is kept, to notice a clock that went back between two. */
 const lastRunKey = "gc.last-run-ms";
 
@@ -88,7 +91,7 @@ export class Collector {
   /** One round over everything. Never two at once on one registry. */
   async run(round: RoundOptions): Promise<RoundResult> {
     const { metadata, clock, leases, adoption } = this.#parts;
-    const result = new Tally();
+    const result = newTally();
     const problem = await this.#problem();
     if (problem !== undefined) return { ...result, problem };
     if (!adoption.progress().isComplete) {
@@ -105,7 +108,7 @@ export class Collector {
     result.removedLinks += await removeLooseLinks(tidying);
     result.removedRepositories += await removeEmptyRepositories(tidying);
     await metadata.writeState(lastRunKey, String(clock.nowMs()));
-    return { ...result };
+    return result;
   }
 
   /** What would go now, without anything going: first what goes to the trash, then for good. */
@@ -136,8 +139,8 @@ export class Collector {
     for (const { repository } of await metadata.collection.frozenRepositories(100)) {
       await adoption.readAgain(repository);
     }
-    const frozen = await metadata.collection.frozenRepositories(1);
-    const [first] = frozen.filter((it) => it.unreadableManifests > 0);
+    const frozen = await metadata.collection.frozenRepositories(100);
+    const first = frozen.find((it) => it.unreadableManifests > 0);
     if (first === undefined) return;
     logger.warn(
       "manifests cannot be read, so nothing is collected that they may need; " +
@@ -168,7 +171,7 @@ export class Collector {
   ): Promise<void> {
     const { blobs, locks, metadata, clock } = this.#parts;
     const digests = batch.map((blob) => blob.digest);
-    await lockDigests(locks, "exclusive", digests, async () => {
+    await holdDigests(locks, digests, async () => {
       const gone: BlobState[] = [];
       for (const { digest } of batch) {
         // Everything may have changed since the query: a push, a pull, a restored tag.
@@ -214,21 +217,35 @@ export class Collector {
   ): Promise<void> {
     const { locks, blobs, metadata } = this.#parts;
     const digests = batch.map((blob) => blob.digest);
-    await lockDigests(locks, "exclusive", digests, () =>
+    await holdDigests(locks, digests, () =>
       // Who is asked for one of them right now waits, and then finds it in place, or not at all.
       lockTrash(locks, digests, async () => {
         const ending: BlobState[] = [];
         for (const blob of batch) if (!(await this.#comesBack(blob.digest))) ending.push(blob);
         const ended = ending.map((blob) => blob.digest);
+        const entries = await this.#entriesOf(ending);
         // Links before bytes: a link to nothing would promise a blob that is not there.
         await unlinkEverywhere(ended, this.#parts);
         await blobs.emptyTrash(ended);
         await metadata.collection.forget(ended);
+        if (entries.length > 0) await this.#parts.activity.collected.record(entries);
         for (const { digest, sizeBytes = 0 } of ending) {
           result.removedBlobs += 1;
           result.removedBytes += sizeBytes;
           round.say?.({ kind: "removed", digest, sizeBytes });
         }
+      }),
+    );
+  }
+
+  /** What is said of them to whoever asks where they went. */
+  async #entriesOf(blobs: readonly BlobState[]): Promise<readonly CollectedBlob[]> {
+    const { metadata, clock } = this.#parts;
+    const atMs = clock.nowMs();
+    return Promise.all(
+      blobs.map(async ({ digest, sizeBytes = 0, touchedAtMs, trashedAtMs = atMs }) => {
+        const heldBy = (await metadata.repositoriesWithBlob(digest, holdersMax)).join(", ");
+        return { digest, sizeBytes, atMs, touchedAtMs, trashedAtMs, heldBy };
       }),
     );
   }
@@ -257,13 +274,17 @@ export class Collector {
   }
 }
 
-class Tally implements RoundResult {
-  trashedBlobs = 0;
-  trashedBytes = 0;
-  removedBlobs = 0;
-  removedBytes = 0;
-  removedLinks = 0;
-  removedRepositories = 0;
+type Tally = { -readonly [Field in keyof RoundResult]: RoundResult[Field] };
+
+function newTally(): Tally {
+  return {
+    trashedBlobs: 0,
+    trashedBytes: 0,
+    removedBlobs: 0,
+    removedBytes: 0,
+    removedLinks: 0,
+    removedRepositories: 0,
+  };
 }
 
 function batchesOf(blobs: readonly BlobState[]): readonly (readonly BlobState[])[] {

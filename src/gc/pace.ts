@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { sleep } from "../base/sleep.ts";
 
 /** Waits until so many blobs more may be looked at. */
 export type Pace = (count: number) => Promise<void>;
@@ -13,11 +14,6 @@ export function steadyPace(rate: number, clock: Clock, signal: AbortSignal): Pac
     const nowMs = clock.monotonicMs();
     const waitMs = Math.max(0, freeAtMs - nowMs);
     freeAtMs = Math.max(freeAtMs, nowMs) + (count * 1_000) / rate;
-    if (waitMs === 0 || signal.aborted) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, waitMs);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    await promise;
-    clearTimeout(timer);
+    if (waitMs > 0) await sleep(waitMs, signal);
   };
 }

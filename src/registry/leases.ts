@@ -30,7 +30,7 @@ const renewalsMax = 200_000;
  */
 export class Leases {
   readonly #options: LeaseOptions;
-  /** How long a renewal that is written down counts as fresh. */
+  /** A row may be behind by this much. */
   readonly renewalMs: number;
   /** Renewed in this period, and in the one before it. */
   #renewed = new Set<Digest>();
@@ -48,8 +48,8 @@ export class Leases {
 
   /** Notes that somebody was told that the blob exists. */
   touch(digest: Digest): void {
-    if (this.#renewed.has(digest)) return;
     this.#rotate();
+    if (this.#renewed.has(digest)) return;
     this.#renewed.add(digest);
     this.#pending.add(digest);
     this.#timer ??= setTimeout(() => void this.flush(), flushMs).unref();
@@ -67,6 +67,12 @@ export class Leases {
    */
   touchedBeforeMs(): number {
     return this.#options.clock.nowMs() - this.#options.graceMs - this.renewalMs;
+  }
+
+  /** When a lease of that age ends, or undefined when it has. */
+  leasedUntilMs(touchedAtMs: number | undefined): number | undefined {
+    if (touchedAtMs === undefined || touchedAtMs < this.touchedBeforeMs()) return undefined;
+    return touchedAtMs + this.#options.graceMs + this.renewalMs;
   }
 
   /** Writes down what waits. What cannot be written stays, and is tried again. */

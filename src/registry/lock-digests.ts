@@ -1,42 +1,44 @@
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type { Digest } from "../oci/digest.ts";
 
-/**
- * Holds the locks of all digests while `work` runs: shared by who relies on the blobs, exclusive
- * by who takes them away. One order for all, so that two of them cannot wait for each other.
- */
-export async function lockDigests<T>(
+/** Runs `work` while nobody can take any of the blobs away. */
+export async function shareDigests<T>(
   locks: SharedLocks,
-  mode: "shared" | "exclusive",
   digests: readonly Digest[],
   work: () => Promise<T>,
 ): Promise<T> {
-  return lockKeys(locks, mode, digests, work);
+  return inOrder(digests, (key, inner) => locks.shared(key, inner), work);
 }
 
-/** … and the right to move their bytes into the trash, out of it, or to end them. */
+/** Runs `work`, which takes blobs away, while nobody relies on any of them. */
+export async function holdDigests<T>(
+  locks: SharedLocks,
+  digests: readonly Digest[],
+  work: () => Promise<T>,
+): Promise<T> {
+  return inOrder(digests, (key, inner) => locks.exclusive(key, inner), work);
+}
+
+/** Runs `work`, which moves bytes into the trash, out of it, or ends them. Taken last. */
 export async function lockTrash<T>(
   locks: SharedLocks,
   digests: readonly Digest[],
   work: () => Promise<T>,
 ): Promise<T> {
-  return lockKeys(locks, "exclusive", digests.map(trashKey), work);
+  const keys = digests.map((digest) => `trash:${digest}`);
+  return inOrder(keys, (key, inner) => locks.exclusive(key, inner), work);
 }
 
-function trashKey(digest: Digest): string {
-  return `trash:${digest}`;
-}
-
-async function lockKeys<T>(
-  locks: SharedLocks,
-  mode: "shared" | "exclusive",
+/** One order for all, so that two who want several locks cannot wait for each other. */
+async function inOrder<T>(
   keys: readonly string[],
+  lock: (key: string, inner: () => Promise<T>) => Promise<T>,
   work: () => Promise<T>,
 ): Promise<T> {
   let locked = work;
   for (const key of [...new Set(keys)].sort().toReversed()) {
     const inner = locked;
-    locked = () => locks[mode](key, inner);
+    locked = () => lock(key, inner);
   }
   return locked();
 }

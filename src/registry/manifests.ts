@@ -7,7 +7,7 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
-import { lockDigests } from "./lock-digests.ts";
+import { shareDigests } from "./lock-digests.ts";
 import { checkReferences } from "./reference-check.ts";
 
 /** A manifest that a client pushes. */
@@ -98,7 +98,7 @@ export class Manifests {
     const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
     const { locks, leases } = this.#context;
     const digests = [digest, ...digestsNamedBy(manifest)];
-    await lockDigests(locks, "shared", digests, async () => {
+    await shareDigests(locks, digests, async () => {
       await checkReferences(name, manifest, this.#context);
       await this.#context.blobs.put(digest, bytes);
       leases.touch(digest);

@@ -1,8 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
+import { sleep } from "../base/sleep.ts";
 import type { Config, UploadPurgingConfig } from "../config/config.ts";
 import { purgeStaleUploads } from "../gc/stale-uploads.ts";
+import type { Collection } from "./collection.ts";
 import { serverMetrics } from "./metrics.ts";
 import type { OpenRegistry } from "./open-registry.ts";
 
@@ -29,7 +31,11 @@ const timerMsMax = 2 ** 31 - 1;
 const firstPurgeMsMax = 30 * 60_000;
 
 /** Starts to compare the metadata with the storage, and to purge stale uploads now and then. */
-export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): BackgroundWorks {
+export function startBackgroundWorks(
+  parts: Parts,
+  opened: OpenRegistry,
+  collection: Collection,
+): BackgroundWorks {
   const { config, metrics, ends } = parts;
   const { adoption } = opened.registry;
   const running = new Set<Promise<void>>();
@@ -47,6 +53,9 @@ export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): Backgr
     ...serverMetrics.adoptionCheckedRepositories,
     read: () => adoption.progress().checked,
   });
+  if (config.gc.isEnabled && !config.storage.maintenance.readOnly.isEnabled) {
+    start(collectNowAndThen(parts, { collection, adopting }));
+  }
   const { uploadPurging } = config.storage.maintenance;
   if (uploadPurging.isEnabled) {
     const intervalMs = Math.min(uploadPurging.intervalMs, timerMsMax);
@@ -77,5 +86,22 @@ async function purge(
     await purgeStaleUploads({ ...parts, ...opened, ...uploadPurging }, parts.ends.signal);
   } catch (error) {
     parts.logger.error("purging stale uploads failed", { error });
+  }
+}
+
+/** Rounds of live collection, from when the metadata is known to agree until `ends`. */
+async function collectNowAndThen(
+  { config, logger, ends: { signal } }: Parts,
+  { collection, adopting }: { readonly collection: Collection; readonly adopting: Promise<void> },
+): Promise<void> {
+  await adopting;
+  while (!signal.aborted) {
+    await sleep(Math.min(config.gc.intervalMs, timerMsMax), signal);
+    if (signal.aborted) return;
+    try {
+      await collection.round({ signal, isFull: false });
+    } catch (error) {
+      logger.error("a round of collection failed; the next one begins again", { error });
+    }
   }
 }

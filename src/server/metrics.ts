@@ -40,4 +40,29 @@ export const serverMetrics = {
     name: "berth_adoption_checked_repositories",
     help: "Repositories whose metadata was compared with the storage since the start.",
   },
+  collectedBlobs: {
+    type: "counter",
+    name: "berth_gc_removed_blobs_total",
+    help: "Blobs that live collection has ended.",
+  },
+  collectedBytes: {
+    type: "counter",
+    name: "berth_gc_removed_bytes_total",
+    help: "Bytes of the blobs that live collection has ended.",
+  },
+  trashBlobs: {
+    type: "gauge",
+    name: "berth_gc_trash_blobs",
+    help: "Blobs in the trash at the end of the last round, which come back when asked for.",
+  },
+  trashBytes: {
+    type: "gauge",
+    name: "berth_gc_trash_bytes",
+    help: "Bytes of the blobs in the trash at the end of the last round.",
+  },
+  frozenRepositories: {
+    type: "gauge",
+    name: "berth_gc_frozen_repositories",
+    help: "Repositories with manifests or tags that cannot be read, so that collection keeps what they may need.",
+  },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
+import { Collection } from "./collection.ts";
 import { commandLogger } from "./command-logger.ts";
 import {
   CommandArguments,
@@ -103,6 +104,8 @@ async function runHere(config: Config, call: CommandCall): Promise<ExitCode> {
     ...basics,
     config,
     opened,
+    collection: new Collection({ ...basics, context: opened.context, config: config.gc }),
+    isServing: false,
     signal: call.signal,
     print: call.print,
     adopted: () => opened.registry.adoption.run(call.signal),

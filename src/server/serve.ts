@@ -11,6 +11,7 @@ import { logFormats } from "../telemetry/log-format.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { createPrometheus, type PrometheusMetrics } from "../telemetry/prometheus.ts";
 import { type BackgroundWorks, startBackgroundWorks } from "./background-works.ts";
+import { Collection } from "./collection.ts";
 import { startControlSocket } from "./control-socket.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { Health } from "./health.ts";
@@ -125,8 +126,9 @@ async function startServing(
       logger,
       every: systemEvery,
     });
-    const works = startBackgroundWorks(parts, opened);
-    const control = await startControl(parts, opened, { works, ...options });
+    const collection = new Collection({ ...parts, context: opened.context, config: config.gc });
+    const works = startBackgroundWorks(parts, opened, collection);
+    const control = await startControl(parts, opened, { works, collection, ...options });
     sayWhatIsOpen(parts, listener);
     return runningServer({ parts, opened, health, listener, debug, works, control });
   } catch (error) {
@@ -219,14 +221,23 @@ async function createWire(
 async function startControl(
   { config, clock, random, logger, ends }: Parts,
   opened: OpenRegistry,
-  { works, version }: { readonly works: BackgroundWorks; readonly version: string },
+  served: {
+    readonly works: BackgroundWorks;
+    readonly collection: Collection;
+    readonly version: string;
+  },
 ): Promise<Server | undefined> {
   const { driver } = config.storage;
   if (driver.kind !== "filesystem") return undefined;
   return startControlSocket({
     path: controlPath(resolve(driver.rootDirectory)),
-    version,
-    parts: { config, opened, clock, random, logger, adopted: () => works.adopted() },
+    version: served.version,
+    parts: {
+      ...{ config, opened, clock, random, logger },
+      collection: served.collection,
+      isServing: true,
+      adopted: () => served.works.adopted(),
+    },
     ends: ends.signal,
   });
 }

@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import type { Config } from "../../config/config.ts";
+import type { Collection } from "../collection.ts";
 import type { OpenRegistry } from "../open-registry.ts";
 
 /**
@@ -20,6 +21,9 @@ export interface CommandParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly collection: Collection;
+  /** False in a process that has the registry to itself, where nothing is pushed meanwhile. */
+  readonly isServing: boolean;
   /** Aborted when the person has given up waiting, or the server stops. */
   readonly signal: AbortSignal;
   /** One line of the answer, without its end. */

@@ -1,7 +1,13 @@
 import type { Command } from "./command.ts";
+import { gcPreview, gcRun, gcStatus } from "./gc.ts";
+import { gcWhy } from "./gc-why.ts";
 import { tagHistory } from "./tag-history.ts";
 
 /** Every command by its name, as it is typed behind `berth`. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["gc run", gcRun],
+  ["gc preview", gcPreview],
+  ["gc status", gcStatus],
+  ["gc why", gcWhy],
   ["tag history", tagHistory],
 ]);

@@ -1,0 +1,116 @@
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/logger.ts";
+import type { Counter, Metrics } from "../base/metrics.ts";
+import { KeyedMutex } from "../base/mutex.ts";
+import type { GcConfig } from "../config/config.ts";
+import { type CollectionEvent, Collector, type RoundResult } from "../gc/collector.ts";
+import { takeInventory } from "../gc/inventory.ts";
+import { fullSpeed, steadyPace } from "../gc/pace.ts";
+import { type Reasons, reasonsFor } from "../gc/why.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RegistryContext } from "../registry/context.ts";
+import { serverMetrics } from "./metrics.ts";
+
+export interface CollectionOptions {
+  readonly context: RegistryContext;
+  readonly config: GcConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics?: Metrics;
+}
+
+export interface RoundChoice {
+  readonly signal: AbortSignal;
+  /** A person waits: no pauses, and all folders are looked at for bytes that no row knows. */
+  readonly isFull: boolean;
+  readonly say?: (event: CollectionEvent) => void;
+}
+
+/** What `berth gc status` shows of the last round. */
+export interface LastRound extends RoundResult {
+  readonly endedAtMs: number;
+  readonly durationMs: number;
+}
+
+const lastRoundKey = "gc.last-round";
+/** 512 folders at most in 64 rounds: at the default interval once around in half a day. */
+const foldersPerRound = 8;
+const foldersOfAll = 512;
+
+/** Live collection of one registry: one round at a time, by itself or because somebody asks. */
+export class Collection {
+  readonly #options: CollectionOptions;
+  readonly #collector: Collector;
+  readonly #rounds = new KeyedMutex();
+  readonly #counters: { readonly blobs: Counter; readonly bytes: Counter } | undefined;
+  #trash = { count: 0, sizeBytes: 0 };
+  #frozenCount = 0;
+
+  constructor(options: CollectionOptions) {
+    this.#options = options;
+    const { context, config, clock, logger, metrics } = options;
+    const undo = { keeps: async () => false };
+    this.#collector = new Collector({ ...context, undo, clock, logger }, config);
+    this.#counters = metrics && {
+      blobs: metrics.counter(serverMetrics.collectedBlobs),
+      bytes: metrics.counter(serverMetrics.collectedBytes),
+    };
+    metrics?.gauge({ ...serverMetrics.trashBlobs, read: () => this.#trash.count });
+    metrics?.gauge({ ...serverMetrics.trashBytes, read: () => this.#trash.sizeBytes });
+    metrics?.gauge({ ...serverMetrics.frozenRepositories, read: () => this.#frozenCount });
+  }
+
+  /** One round; waits for one that is running. */
+  round(choice: RoundChoice): Promise<RoundResult> {
+    return this.#rounds.run("round", () => this.#round(choice));
+  }
+
+  preview(): ReturnType<Collector["preview"]> {
+    return this.#collector.preview();
+  }
+
+  reasonsFor(digest: Digest): Promise<Reasons> {
+    return reasonsFor(digest, this.#options.context);
+  }
+
+  async lastRound(): Promise<LastRound | undefined> {
+    const text = await this.#options.context.metadata.readState(lastRoundKey);
+    if (text === undefined) return undefined;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nobody else writes this row
+    return JSON.parse(text) as LastRound;
+  }
+
+  async #round({ signal, isFull, say }: RoundChoice): Promise<RoundResult> {
+    const { context, config, clock, logger } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const pace = isFull ? fullSpeed : steadyPace(config.rate, clock, signal);
+    if (context.adoption.progress().isComplete) {
+      const folders = isFull ? foldersOfAll : foldersPerRound;
+      const found = await takeInventory(context, { folders, pace, clock, signal });
+      if (found > 0) logger.info("bytes were found that no link leads to", { blobs: found });
+    }
+    const result = await this.#collector.run({ signal, pace, ...(say !== undefined && { say }) });
+    const durationMs = Math.round(clock.monotonicMs() - startedMs);
+    await this.#report(result, durationMs);
+    return result;
+  }
+
+  async #report(result: RoundResult, durationMs: number): Promise<void> {
+    const { context, clock, logger } = this.#options;
+    const { collection } = context.metadata;
+    this.#counters?.blobs.add(result.removedBlobs);
+    this.#counters?.bytes.add(result.removedBytes);
+    this.#trash = await collection.trashTotals();
+    this.#frozenCount = (await collection.frozenRepositories(1_000)).length;
+    const last: LastRound = { ...result, endedAtMs: clock.nowMs(), durationMs };
+    await context.metadata.writeState(lastRoundKey, JSON.stringify(last));
+    if (result.problem !== undefined) logger.warn("nothing was collected", { ...result });
+    else if (isEmpty(result)) logger.debug("there was nothing to collect", { durationMs });
+    else logger.info("collected what nothing needs", { ...result, durationMs });
+  }
+}
+
+function isEmpty(result: RoundResult): boolean {
+  const { trashedBlobs, removedBlobs, removedLinks, removedRepositories } = result;
+  return trashedBlobs + removedBlobs + removedLinks + removedRepositories === 0;
+}
