@@ -1,4 +1,6 @@
+import { kill } from "./kill.ts";
+import { powerCut } from "./power-cut.ts";
 import type { Rig } from "./rig.ts";
 
 /** Every rig, in the order of the report. */
-export const rigs: readonly Rig[] = [];
+export const rigs: readonly Rig[] = [kill, powerCut];
