@@ -1,19 +1,12 @@
 /**
  * Disks of their own for faults that strike a whole disk: an ext4 in a file, and a memory disk.
- * Both need root. Whatever becomes of this process, a janitor unmounts them.
+ * Both need root. Whatever becomes of this process, the janitor of the run unmounts them.
  */
 import { dlopen } from "bun:ffi";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, tryRun } from "../support/processes.ts";
-
-/** What is under `$1` is unmounted and removed when the pipe to this shell closes. */
-const janitorScript = `
-cat >/dev/null
-umount -l "$1/disk" 2>/dev/null
-rm -rf --one-file-system "$1"
-`;
+import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
 
 /** FS_IOC_SHUTDOWN of Linux, and its flag that leaves the journal in memory unwritten. */
 const shutdownRequest = 0x80_04_58_7d;
@@ -26,20 +19,12 @@ export type DiskKind =
 export class MountedDisk implements AsyncDisposable {
   /** Where it is mounted. */
   readonly folder: string;
-  readonly #home: string;
+  readonly #home = temporaryFolder("disk");
   readonly #kind: DiskKind;
-  readonly #janitor: Bun.Subprocess<"pipe", "ignore", "ignore">;
 
   private constructor(kind: DiskKind) {
     this.#kind = kind;
-    this.#home = mkdtempSync(join(tmpdir(), "berth-disk-"));
     this.folder = join(this.#home, "disk");
-    this.#janitor = Bun.spawn(["setsid", "sh", "-c", janitorScript, "janitor", this.#home], {
-      stdin: "pipe",
-      stdout: "ignore",
-      stderr: "ignore",
-    });
-    this.#janitor.unref();
     mkdirSync(this.folder);
   }
 
@@ -76,14 +61,23 @@ export class MountedDisk implements AsyncDisposable {
     await this.#mount();
   }
 
+  /**
+   * From here on, or no longer, nothing can be opened for writing (EROFS). The disk is mounted
+   * once more, over itself: the system refuses to take writing from a disk on which a file is
+   * open for it. Such a file, a database, stays writable.
+   */
   async makeReadOnly(isReadOnly: boolean): Promise<void> {
-    await run(["mount", "-o", `remount,${isReadOnly ? "ro" : "rw"}`, this.folder]);
+    if (!isReadOnly) {
+      await this.#unmount();
+      return;
+    }
+    await run(["mount", "--bind", this.folder, this.folder]);
+    await run(["mount", "-o", "remount,bind,ro", this.folder]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#unmount().catch(() => undefined);
-    await this.#janitor.stdin.end();
-    await this.#janitor.exited;
+    while (isMounted(this.folder)) await this.#unmount();
+    removeFolder(this.#home);
   }
 
   get #image(): string {
@@ -111,6 +105,11 @@ export class MountedDisk implements AsyncDisposable {
       await Bun.sleep(20);
     }
   }
+}
+
+/** Also when it is mounted over itself. */
+function isMounted(folder: string): boolean {
+  return readFileSync("/proc/mounts", "utf8").includes(` ${folder} `);
 }
 
 /** Why no disk can be mounted here; undefined where it can. */

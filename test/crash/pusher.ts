@@ -71,14 +71,15 @@ export class Pusher {
   async step(): Promise<void> {
     const { random } = this.#parts;
     const kind = random.next();
-    if (kind < 0.06 && this.#tags.size > 0) await this.#deleteTag();
-    else if (kind < 0.1 && this.#images.size > 2) await this.#deleteImage();
-    else if (kind < 0.15) await this.#pushSpare();
-    else if (kind < 0.18 && this.#spares.size > 0) await this.#deleteSpare();
-    else await this.#pushImage();
+    if (kind < 0.06 && this.#tags.size > 0) await this.deleteTag();
+    else if (kind < 0.1 && this.#images.size > 2) await this.deleteImage();
+    else if (kind < 0.15) await this.pushSpare();
+    else if (kind < 0.18 && this.#spares.size > 0) await this.deleteSpare();
+    else await this.pushImage();
   }
 
-  async #pushImage(): Promise<void> {
+  /** @throws {Refusal} */
+  async pushImage(): Promise<void> {
     const { random } = this.#parts;
     const isShared = random.chance(0.25);
     const repository = isShared ? sharedRepository : this.#ownRepository;
@@ -160,13 +161,14 @@ export class Pusher {
     });
   }
 
-  async #pushSpare(): Promise<void> {
+  /** A blob that no image names. */
+  async pushSpare(): Promise<void> {
     const blob = newBlob(this.#parts.random);
     await this.#upload(this.#ownRepository, blob);
     this.#spares.add(blob.digest);
   }
 
-  async #deleteSpare(): Promise<void> {
+  async deleteSpare(): Promise<void> {
     const digest = this.#parts.random.pick([...this.#spares]);
     const repository = this.#ownRepository;
     this.#spares.delete(digest);
@@ -175,7 +177,7 @@ export class Pusher {
     ]);
   }
 
-  async #deleteTag(): Promise<void> {
+  async deleteTag(): Promise<void> {
     const tag = this.#parts.random.pick([...this.#tags]);
     const repository = this.#ownRepository;
     this.#tags.delete(tag);
@@ -185,7 +187,7 @@ export class Pusher {
   }
 
   /** Deletes an image by its digest, and with it the tags that lead to it. */
-  async #deleteImage(): Promise<void> {
+  async deleteImage(): Promise<void> {
     const { random, oracle } = this.#parts;
     const digest = random.pick([...this.#images]);
     const repository = this.#ownRepository;
@@ -205,16 +207,14 @@ export class Pusher {
     const answer = await this.#send("DELETE", target);
     // 404: it was gone already, by a deletion that a fault kept from being answered.
     if (answer.status === 202 || answer.status === 404) this.#parts.oracle.acknowledge(operation);
-    else throw new Refusal(`DELETE ${target}: ${answer.status}`);
+    else throw new Refusal(`delete ${target}`, answer);
   }
 
   /** Does what is acknowledged by 201. */
   async #do(name: string, writes: readonly Write[], work: () => Promise<Answer>): Promise<void> {
     const operation = this.#begin(name, writes);
-    const { status, body } = await work();
-    if (status !== 201) {
-      throw new Refusal(`${name}: ${status} ${new TextDecoder().decode(body)}`);
-    }
+    const answer = await work();
+    if (answer.status !== 201) throw new Refusal(name, answer);
     this.#parts.oracle.acknowledge(operation);
   }
 
@@ -229,6 +229,12 @@ export class Pusher {
 /** The registry said no. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
+  readonly status: number;
+
+  constructor(action: string, { status, body }: Answer) {
+    super(`${action}: ${status} ${new TextDecoder().decode(body)}`);
+    this.status = status;
+  }
 }
 
 function newBlob(random: SeededRandom): Blob {
@@ -256,8 +262,8 @@ function descriptor(mediaType: string, { digest, bytes }: Blob): object {
   return { mediaType, digest, size: bytes.byteLength };
 }
 
-function locationOf({ status, headers }: Answer): string {
-  const location = headers.get("location");
-  if (status !== 202 || location === null) throw new Refusal(`an upload: ${status}`);
+function locationOf(answer: Answer): string {
+  const location = answer.headers.get("location");
+  if (answer.status !== 202 || location === null) throw new Refusal("an upload", answer);
   return location;
 }

@@ -1,6 +1,7 @@
+import { full } from "./full.ts";
 import { kill } from "./kill.ts";
 import { powerCut } from "./power-cut.ts";
 import type { Rig } from "./rig.ts";
 
 /** Every rig, in the order of the report. */
-export const rigs: readonly Rig[] = [kill, powerCut];
+export const rigs: readonly Rig[] = [kill, powerCut, full];
