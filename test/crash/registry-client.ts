@@ -13,21 +13,29 @@ export interface SendOptions {
 /** No answer of a healthy registry takes so long, on a busy machine either. */
 const hangMs = 30_000;
 
+export interface ClientOptions {
+  /** Called before each request is sent. */
+  readonly onSend?: () => void;
+  /** False to make a connection for each request; true when not given. */
+  readonly keepsConnections?: boolean;
+}
+
 export class RegistryClient {
   readonly #origin: string;
-  readonly #onSend: () => void;
+  readonly #options: ClientOptions;
   /** Answers of 5xx, as `PUT /v2/…: 500 body`. */
   readonly failures: { readonly status: number; readonly text: string }[] = [];
   readonly hangs: string[] = [];
 
-  constructor(origin: string, onSend: () => void = () => undefined) {
+  constructor(origin: string, options: ClientOptions = {}) {
     this.#origin = origin;
-    this.#onSend = onSend;
+    this.#options = options;
   }
 
   /** @throws when the connection breaks off before the whole answer is there. */
   async send(method: string, target: string, options: SendOptions = {}): Promise<Answer> {
-    this.#onSend();
+    const { onSend, keepsConnections = true } = this.#options;
+    onSend?.();
     const url = new URL(target, this.#origin).href;
     const { body, headers } = options;
     const signal = AbortSignal.timeout(hangMs);
@@ -36,6 +44,7 @@ export class RegistryClient {
         method,
         signal,
         redirect: "manual",
+        keepalive: keepsConnections,
         ...(headers !== undefined && { headers }),
         ...(body !== undefined && { body }),
       });

@@ -51,7 +51,7 @@ export class Trial implements AsyncDisposable {
     this.random = new SeededRandom(`${name} ${seed}`);
     this.#journal = new Journal(name, dataFolder);
     this.oracle = new Oracle(this.#journal);
-    this.client = new RegistryClient(this.berth.origin, () => this.#count());
+    this.client = new RegistryClient(this.berth.origin, { onSend: () => this.#count() });
     const common = commonBlobs(this.random.fork("common"));
     this.pushers = Array.from({ length: pushersCount }, (_, index) => {
       const random = this.random.fork(`pusher ${index}`);
