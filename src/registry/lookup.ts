@@ -78,7 +78,16 @@ export class Lookup {
   async listTags(name: RepositoryName, page: Page): Promise<readonly string[]> {
     const { adoption, metadata, links } = this.#parts;
     if (adoption.isCurrent(name)) return metadata.listTags(name, page);
-    return pageOfNames(await links.listTags(name), page);
+    // A crash may have left the folder of a tag without its link: such a tag is not there. Only
+    // as many are looked at as the page takes.
+    const { after = "", limit } = page;
+    const found: Tag[] = [];
+    for (const tag of (await links.listTags(name)).toSorted()) {
+      if (found.length >= limit) break;
+      if (tag <= after) continue;
+      if ((await this.#tagFromLayout(name, tag)) !== undefined) found.push(tag);
+    }
+    return found;
   }
 
   /** Names of repositories in ASCII order. */

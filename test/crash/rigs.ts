@@ -1,4 +1,9 @@
+import { cutConnections } from "./cut-connections.ts";
+import { full } from "./full.ts";
+import { kill } from "./kill.ts";
+import { powerCut } from "./power-cut.ts";
+import { resume } from "./resume.ts";
 import type { Rig } from "./rig.ts";
 
 /** Every rig, in the order of the report. */
-export const rigs: readonly Rig[] = [];
+export const rigs: readonly Rig[] = [kill, powerCut, full, resume, cutConnections];

@@ -4,7 +4,7 @@
  * `bun test` runs every file in one process and gives no hook for its end, and a run may be
  * stopped from outside at any moment. So a small shell, started first, holds the reading end of a
  * pipe: when this process ends, in whatever way, the pipe closes, and the shell ends what was
- * started and left, and removes the folder.
+ * started and left, unmounts what was mounted in the folder, and removes it.
  */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -21,6 +21,7 @@ const janitorScript = `
 cat >/dev/null
 end() { for group in "$1"/groups/*; do kill -s "$2" -- "-\${group##*/}"; done 2>/dev/null; }
 ls "$1"/groups/* >/dev/null 2>&1 && { end "$1" TERM; sleep 2; end "$1" KILL; sleep 0.2; }
+grep -o " $1/[^ ]*" /proc/mounts 2>/dev/null | sort -r | while read -r mount; do umount -l "$mount"; done
 rm -rf --one-file-system "$1"
 `;
 
