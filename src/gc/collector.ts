@@ -25,7 +25,12 @@ import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { type Keeper, keeperOf, type Undo } from "./keepers.ts";
 import type { Pace } from "./pace.ts";
-import { removeEmptyRepositories, removeLooseLinks, unlinkEverywhere } from "./tidying.ts";
+import {
+  clearRemnants,
+  removeEmptyRepositories,
+  removeLooseLinks,
+  unlinkEverywhere,
+} from "./tidying.ts";
 import { walkRows } from "./walk-rows.ts";
 
 /** The parts of a registry that collection works with. */
@@ -99,6 +104,7 @@ export class Collector {
       return { ...result, problem: text };
     }
     await leases.flush();
+    await clearRemnants(this.#parts, adoption.takeRemnants());
     await this.#mendFrozen();
     await this.#trashUnreferenced(round, result);
     await this.#removeTrashed(round, result);

@@ -76,6 +76,17 @@ async function removeLooseLink({ repository, digest }: BlobLink, parts: Parts): 
   });
 }
 
+/** Finishes what a crash broke off in the middle of a delete. */
+export async function clearRemnants(
+  { links, locks }: Parts,
+  names: readonly RepositoryName[],
+): Promise<void> {
+  for (const name of names) {
+    // Alone: a tag that is being set has its folder a moment before its link.
+    await locks.exclusive(`repository:${name}`, () => links.clearRemnants(name));
+  }
+}
+
 /** Removes repositories that have nothing any more, and says how many. */
 export async function removeEmptyRepositories(tidying: Tidying): Promise<number> {
   const { metadata, links, locks, pace, mayGoOn } = tidying;

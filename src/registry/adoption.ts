@@ -48,6 +48,7 @@ export interface AdoptionProgress {
 export class Adoption {
   readonly #parts: AdoptionParts;
   readonly #current = new Set<RepositoryName>();
+  readonly #remnants = new Set<RepositoryName>();
   readonly #running = new Map<RepositoryName, Promise<void>>();
   #isComplete = false;
   #checked = 0;
@@ -61,6 +62,13 @@ export class Adoption {
   /** True when the metadata store may be asked about this repository. */
   isCurrent(name: RepositoryName): boolean {
     return this.#isComplete || this.#current.has(name);
+  }
+
+  /** Repositories where a crash broke off a delete, for whoever clears that away. */
+  takeRemnants(): readonly RepositoryName[] {
+    const names = [...this.#remnants];
+    this.#remnants.clear();
+    return names;
   }
 
   progress(): AdoptionProgress {
@@ -136,16 +144,22 @@ export class Adoption {
       const record = link && (await this.#parts.reader.record(digest, link.modifiedAtMs));
       if (record !== undefined) {
         manifests.push(record);
-        continue;
+      } else if (await links.hasRevision(name, digest)) {
+        unreadable.manifests += 1;
+        this.#reportUnreadable(name, digest);
+      } else {
+        // The folder of a delete that was broken off.
+        this.#remnants.add(name);
       }
-      unreadable.manifests += 1;
-      this.#reportUnreadable(name, digest);
     }
     const known = new Set(manifests.map((record) => record.digest));
     const tags: TagRecord[] = [];
     for (const tag of await links.listTags(name)) {
       const link = await links.readTag(name, tag);
-      if (link === undefined) unreadable.tags += 1;
+      if (link === undefined) {
+        if ((await links.stampOfTag(name, tag)) === undefined) this.#remnants.add(name);
+        else unreadable.tags += 1;
+      }
       // A tag of a manifest that is not there cannot be pulled: it is not listed either.
       if (link === undefined || !known.has(link.digest)) continue;
       tags.push({ tag, digest: link.digest, pushedAtMs: link.modifiedAtMs, stamp: link.stamp });
@@ -219,7 +233,10 @@ export class Adoption {
     const { links, blobs } = this.#parts;
     const found: BlobRecord[] = [];
     for (const digest of await links.listLayers(name)) {
-      if ((await links.readLayer(name, digest)) === undefined) continue;
+      if ((await links.readLayer(name, digest)) === undefined) {
+        this.#remnants.add(name);
+        continue;
+      }
       // One in the trash comes back when it is asked for, so it counts as held.
       const sizeBytes = (await blobs.sizeOf(digest)) ?? (await blobs.sizeInTrash(digest));
       if (sizeBytes !== undefined) found.push({ digest, sizeBytes });

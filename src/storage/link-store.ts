@@ -146,6 +146,31 @@ export class LinkStore {
     return isRemoved;
   }
 
+  /** True when there is a link for the manifest, whether it can be read or not. */
+  async hasRevision(name: RepositoryName, digest: Digest): Promise<boolean> {
+    return (await this.#objects.stat(`${revisionFolder(name, digest)}/link`)) !== undefined;
+  }
+
+  /**
+   * Finishes deletes that were broken off: folders of manifests, blobs and tags whose link is gone
+   * already. The caller holds the repository's lock; a push that makes the same folder meanwhile
+   * finds its way, because only what is empty goes.
+   */
+  async clearRemnants(name: RepositoryName): Promise<void> {
+    const folders: string[] = [];
+    for (const digest of await this.listRevisions(name)) {
+      if (!(await this.hasRevision(name, digest))) folders.push(revisionFolder(name, digest));
+    }
+    for (const digest of await this.listLayers(name)) {
+      const folder = layerFolder(name, digest);
+      if ((await this.#objects.stat(`${folder}/link`)) === undefined) folders.push(folder);
+    }
+    await this.#objects.removeEmptyFolders(folders);
+    for (const tag of await this.listTags(name)) {
+      if ((await this.stampOfTag(name, tag)) === undefined) await this.removeTag(name, tag);
+    }
+  }
+
   /**
    * Removes the folders of a repository that has nothing any more; false when it has something.
    * The caller holds the repository's lock; an upload that begins meanwhile finds its way.
