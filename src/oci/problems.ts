@@ -250,6 +250,12 @@ export const problems = {
     status: 503,
     message: "the registry's storage does not take writes at the moment",
   },
+  storageDegraded: {
+    code: "UNAVAILABLE",
+    status: 503,
+    message: "the disk has lost a write, and this registry takes no more of them",
+    advice: "its administrator has to check the disk and restart it; pulling still works",
+  },
   unhealthy: {
     code: "UNAVAILABLE",
     status: 503,

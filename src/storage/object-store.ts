@@ -77,7 +77,10 @@ export type Content =
 export interface Appender {
   /** Appends all pieces; the caller must not change them before the promise resolves. */
   write(pieces: readonly Uint8Array[]): Promise<void>;
-  /** All that was written outlives a power cut once this resolves. */
+  /**
+   * All that was written outlives a power cut once this resolves. When it rejects, nobody can say
+   * which bytes are stored, those of earlier appenders included: the object is gone then.
+   */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
