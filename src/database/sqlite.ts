@@ -142,11 +142,45 @@ async function whenFree(attempt: () => void): Promise<void> {
       attempt();
       return;
     } catch (cause) {
-      const isBusy = cause instanceof SQLiteError && cause.code?.startsWith("SQLITE_BUSY") === true;
-      if (!isBusy || attempts >= beginAttemptsMax) throw cause;
+      if (!isBusy(cause) || attempts >= beginAttemptsMax) throw cause;
     }
     await sleep(Math.min(attempts, beginPauseMsMax));
   }
+}
+
+function isBusy(cause: unknown): boolean {
+  return cause instanceof SQLiteError && cause.code?.startsWith("SQLITE_BUSY") === true;
+}
+
+/**
+ * Takes the lock that the file at `path` stands for, and holds it until it is released or this
+ * process ends, however it ends: the lock is the kernel's. Undefined when somebody holds it.
+ *
+ * An exclusive transaction on an empty database that is never written: SQLite's locks work on
+ * every system, across containers and inside one process. Nothing else in this process may open
+ * the file: closing any descriptor of it would drop the lock (sqlite.org/howtocorrupt.html, 2.2).
+ *
+ * @throws {Error} when the file cannot be made, or its file system knows no locks.
+ */
+export function tryHoldLock(path: string): HeldLock | undefined {
+  let connection: Connection | undefined;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    connection = new Connection(path, { create: true, readwrite: true, strict: true });
+    connection.run("pragma journal_mode = delete");
+    connection.run("begin exclusive");
+  } catch (cause) {
+    connection?.close();
+    if (isBusy(cause)) return undefined;
+    throw new Error(`cannot lock ${path}: ${messageOf(cause)}`, { cause });
+  }
+  const held = connection;
+  return { release: () => held.close() };
+}
+
+/** Lives as long as somebody refers to it: a connection that is collected is closed. */
+export interface HeldLock {
+  release(): void;
 }
 
 function messageOf(cause: unknown): string {

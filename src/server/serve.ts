@@ -19,6 +19,7 @@ import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
 import { requestObserver } from "./request-observer.ts";
+import { type HeldRoot, holdRoot } from "./root-owner.ts";
 import type { Server } from "./server-socket.ts";
 import { wireSettings } from "./settings.ts";
 
@@ -86,16 +87,37 @@ export async function serve(loaded: LoadedConfig, options: ServeOptions): Promis
   for (const { path, message } of loaded.warnings) logger.warn(message, { key: path });
   for (const { path, message } of loaded.notices) logger.info(message, { key: path });
   try {
-    const opened = await openStorage(parts);
+    const root = holdStorage(parts);
     try {
-      return await startServing(parts, opened, options);
+      return await startOn(root, parts, options);
     } catch (error) {
-      await opened.close();
+      root?.release();
       throw error;
     }
   } catch (error) {
     // What was logged comes before what the command line says of the failure.
     errors.flush();
+    throw error;
+  }
+}
+
+async function startOn(
+  root: HeldRoot | undefined,
+  parts: Parts,
+  options: ServeOptions,
+): Promise<RunningServer> {
+  const opened = await openStorage(parts);
+  try {
+    const close = async (): Promise<void> => {
+      await opened.close();
+      // Last: by now nothing of this process touches the folder any more.
+      root?.release();
+    };
+    const server = await startServing(parts, { ...opened, close }, options);
+    root?.announce(server.origin);
+    return server;
+  } catch (error) {
+    await opened.close();
     throw error;
   }
 }
@@ -172,6 +194,13 @@ async function close(running: Running, hurry: Promise<void>): Promise<void> {
   parts.logger.info("the registry has stopped");
   parts.lines.flush();
   parts.errors.flush();
+}
+
+/** Undefined for a storage that no other process can reach. */
+function holdStorage({ config, clock, logger }: Parts): HeldRoot | undefined {
+  const { driver } = config.storage;
+  if (driver.kind !== "filesystem") return undefined;
+  return holdRoot(resolve(driver.rootDirectory), { clock, logger });
 }
 
 async function openStorage({
