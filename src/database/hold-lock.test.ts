@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type HeldLock, tryHoldLock } from "./sqlite.ts";
 
 const module = new URL("./sqlite.ts", import.meta.url).pathname;
@@ -47,8 +47,11 @@ test("a lock is held once in a process, until it is released", () =>
     expect(tryHoldLock(path)).toBeUndefined();
     first.release();
     taken(path).release();
-    // Never written, so a full disk cannot keep anybody out.
+    const held = taken(path);
+    // Nothing is written, so a full disk cannot keep the registry from its lock.
+    expect(readdirSync(dirname(path))).toEqual(["lock.sqlite"]);
     expect(statSync(path).size).toBe(0);
+    held.release();
   }));
 
 test("a lock is held by one process, and the kernel gives it back when that is killed", () =>

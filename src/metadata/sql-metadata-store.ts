@@ -3,6 +3,7 @@ import { openDatabase } from "../database/open-database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ManifestMediaType } from "../oci/media-type.ts";
+import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import { prepareListings, prepareLookups, prepareSnapshots } from "./lookups.ts";
@@ -22,8 +23,12 @@ import { type MetadataTables, metadataMigrations } from "./tables.ts";
 
 /** Opens the derived store, or makes an empty one. `:memory:` is the store of the memory driver. */
 export async function openMetadataStore(location: DatabaseLocation): Promise<MetadataStore> {
-  const options = { migrations: metadataMigrations, durability: "derived" } as const;
-  return new SqlMetadataStore(await openDatabase<MetadataTables>(location, options));
+  const database = await openDatabase<MetadataTables>(location, {
+    migrations: metadataMigrations,
+    durability: "derived",
+    refuse: (reason, cause) => new RegistryError(reason, {}, { cause }),
+  });
+  return new SqlMetadataStore(database);
 }
 
 /** The revision of a repository that is not recorded. */

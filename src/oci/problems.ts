@@ -250,6 +250,12 @@ export const problems = {
     status: 503,
     message: "the registry's storage does not take writes at the moment",
   },
+  databaseUnavailable: {
+    code: "UNAVAILABLE",
+    status: 503,
+    message: "the registry's database does not take the question at the moment",
+    advice: "try again; if it lasts, the registry's log has the cause",
+  },
   storageDegraded: {
     code: "UNAVAILABLE",
     status: 503,

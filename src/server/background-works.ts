@@ -5,6 +5,7 @@ import type { Config, UploadPurgingConfig } from "../config/config.ts";
 import { purgeStaleUploads } from "../gc/stale-uploads.ts";
 import { serverMetrics } from "./metrics.ts";
 import type { OpenRegistry } from "./open-registry.ts";
+import { systemEvery } from "./periodic.ts";
 
 interface Parts {
   readonly config: Config;
@@ -24,6 +25,9 @@ export interface BackgroundWorks {
 /** The longest time that a timer can wait; a longer one would fire at once, again and again. */
 const timerMsMax = 2 ** 31 - 1;
 
+/** How long after a database takes writes again it is brought up to date at the latest. */
+const settleIntervalMs = 15_000;
+
 const firstPurgeMsMax = 30 * 60_000;
 
 /** Starts to compare the metadata with the storage, and to purge stale uploads now and then. */
@@ -36,6 +40,12 @@ export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): Backgr
     void work.finally(() => running.delete(work));
   };
   start(adoption.run(ends.signal));
+  let settling = false;
+  const settle = async (): Promise<void> => {
+    settling = true;
+    await adoption.settleDoubts(ends.signal);
+    settling = false;
+  };
   metrics.gauge({
     ...serverMetrics.adoptionComplete,
     read: () => (adoption.progress().isComplete ? 1 : 0),
@@ -44,6 +54,10 @@ export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): Backgr
     ...serverMetrics.adoptionCheckedRepositories,
     read: () => adoption.progress().checked,
   });
+  const stopSettling = systemEvery(settleIntervalMs, () => {
+    if (!settling) start(settle());
+  });
+  ends.signal.addEventListener("abort", stopSettling);
   const { uploadPurging } = config.storage.maintenance;
   if (uploadPurging.isEnabled) {
     const intervalMs = Math.min(uploadPurging.intervalMs, timerMsMax);

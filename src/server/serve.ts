@@ -190,7 +190,12 @@ async function close(running: Running, hurry: Promise<void>): Promise<void> {
   health.stop();
   await debug?.stop(true);
   await works.ended();
-  await opened.close();
+  try {
+    await opened.close();
+  } catch (error) {
+    // What was collected in memory could not be written: it is lost, and nothing else.
+    parts.logger.error("the pulls that were counted last could not be written", { error });
+  }
   parts.logger.info("the registry has stopped");
   parts.lines.flush();
   parts.errors.flush();
