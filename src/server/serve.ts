@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, systemRandom } from "../base/random.ts";
@@ -12,6 +12,7 @@ import { createLogger } from "../telemetry/logger.ts";
 import { createPrometheus, type PrometheusMetrics } from "../telemetry/prometheus.ts";
 import { type BackgroundWorks, startBackgroundWorks } from "./background-works.ts";
 import { startDebugServer } from "./debug-server.ts";
+import { reportFileSystem } from "./file-system-report.ts";
 import { Health } from "./health.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listeners.ts";
@@ -208,18 +209,22 @@ function holdStorage({ config, clock, logger }: Parts): HeldRoot | undefined {
   return holdRoot(resolve(driver.rootDirectory), { clock, logger });
 }
 
-async function openStorage({
-  config,
-  clock,
-  random,
-  logger,
-  metrics,
-}: Parts): Promise<OpenRegistry> {
+async function openStorage(parts: Parts): Promise<OpenRegistry> {
+  const { config, logger } = parts;
   const { driver } = config.storage;
-  if (driver.kind === "filesystem" && driver.durability === "none") {
+  const opened = await openConfiguredRegistry(config, parts);
+  if (driver.kind !== "filesystem") return opened;
+  if (driver.durability === "none") {
     logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
   }
-  return openConfiguredRegistry(config, { clock, random, logger, metrics });
+  try {
+    const folder = join(resolve(driver.rootDirectory), "berth/tmp");
+    await reportFileSystem({ ...parts, ...driver, folder });
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+  return opened;
 }
 
 async function createWire(
