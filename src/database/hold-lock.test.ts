@@ -33,7 +33,7 @@ async function otherProcess(path: string): Promise<{
 async function withPath(work: (path: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "berth-lock-"));
   try {
-    await work(join(folder, "made/on/the/way/lock.sqlite"));
+    await work(join(folder, "lock.sqlite"));
   } finally {
     rmSync(folder, { recursive: true });
   }

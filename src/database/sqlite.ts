@@ -165,8 +165,9 @@ function isBusy(cause: unknown): boolean {
 }
 
 /**
- * Takes the lock that the file at `path` stands for, and holds it until it is released or this
- * process ends, however it ends: the lock is the kernel's. Undefined when somebody holds it.
+ * Takes the lock that the file at `path` stands for, in a folder that is there, and holds it until
+ * it is released or this process ends, however it ends: the lock is the kernel's. Undefined when
+ * somebody holds it.
  *
  * An exclusive transaction on an empty database that is never written: SQLite's locks work on
  * every system, across containers and inside one process. Nothing else in this process may open
@@ -177,7 +178,6 @@ function isBusy(cause: unknown): boolean {
 export function tryHoldLock(path: string): HeldLock | undefined {
   let connection: Connection | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
     connection = new Connection(path, { create: true, readwrite: true, strict: true });
     // No journal on the disk: it would be written at once, which a full disk refuses.
     connection.run("pragma journal_mode = memory");

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
@@ -27,13 +27,18 @@ interface Owner {
  *
  * Where nothing can be locked the log says so, and the registry starts.
  *
- * @throws {Error} when another process serves the folder.
+ * @throws {Error} when another process serves the folder, or it cannot be made.
  */
 export function holdRoot(
   rootFolder: string,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): HeldRoot {
   const ownerPath = join(rootFolder, "berth/owner.json");
+  try {
+    mkdirSync(join(rootFolder, "berth"), { recursive: true });
+  } catch (cause) {
+    throw new Error(`cannot open ${rootFolder}`, { cause });
+  }
   let lock: HeldLock | undefined;
   try {
     lock = tryHoldLock(join(rootFolder, "berth/lock.sqlite"));
