@@ -9,8 +9,8 @@ import type { SeededRandom } from "../support/seeded-random.ts";
 import {
   blobRegister,
   manifestRegister,
-  type Oracle,
   type Operation,
+  type Oracle,
   tagRegister,
   type Write,
 } from "./oracle.ts";
