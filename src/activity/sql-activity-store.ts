@@ -2,6 +2,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Database, DatabaseLocation } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import type { Digest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import {
@@ -47,6 +48,7 @@ export async function openActivityStore(
   const database = await openDatabase<ActivityTables>(location, {
     migrations: activityMigrations,
     durability: "records",
+    refuse: (reason, cause) => new RegistryError(reason, {}, { cause }),
   });
   return new SqlActivityStore(database, options);
 }

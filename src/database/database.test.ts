@@ -41,7 +41,11 @@ function prepareNotes(database: Database<Tables>) {
 }
 
 const open = (location: DatabaseLocation, list = migrations) =>
-  openDatabase<Tables>(location, { migrations: list, durability: "derived" });
+  openDatabase<Tables>(location, {
+    migrations: list,
+    durability: "derived",
+    refuse: (reason, cause) => new Error(`refused: ${reason}`, { cause }),
+  });
 
 /** What both dialects keep. `locate` gives the place of an empty database each time. */
 function databaseSuite(name: string, locate: () => Promise<DatabaseLocation>): void {

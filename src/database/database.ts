@@ -60,4 +60,12 @@ export interface DatabaseOptions {
    * the program. For SQLite; a PostgreSQL server decides by its own `synchronous_commit`.
    */
   readonly durability: "records" | "derived";
+  /** Makes the error to throw when it is the database that failed, and not the question. */
+  readonly refuse: Refuse;
 }
+
+/**
+ * `storageFull`: there is no room for what was to be written. `databaseUnavailable`: it is down,
+ * locked by another process for a minute, read-only, damaged, or its disk fails.
+ */
+export type Refuse = (reason: "storageFull" | "databaseUnavailable", cause: unknown) => Error;

@@ -4,6 +4,7 @@ import type {
   DatabaseLocation,
   DatabaseOptions,
   MaybePromise,
+  Refuse,
   Transaction,
 } from "./database.ts";
 import { migrate } from "./migrations.ts";
@@ -31,6 +32,17 @@ const rowsInFlightMax = 256;
  */
 const retriedStates: ReadonlySet<string> = new Set(["40001", "40P01", "23503"]);
 
+/**
+ * Connection lost, resources used up, shut down or starting, its disk fails, its data are damaged,
+ * a standby that takes no writes; and what was retried in vain
+ * (postgresql.org/docs/current/errcodes-appendix.html).
+ */
+const unavailableStates = /^(?:08|53|57P|58|XX|25006|40|55P03)/;
+const diskFullState = "53100";
+/** What the client says when there is no server to give a state. */
+const unavailableCodes =
+  /^(?:ERR_POSTGRES_(?:CONNECTION|IDLE|LIFETIME)|ECONN|ENOENT|EPIPE|ETIMEDOUT|EHOST|ENET|FailedToOpenSocket)/;
+
 /** Names the lock that keeps two starting processes from migrating the same schema at once. */
 const migrationLock = 0x62_65_72_74;
 
@@ -46,7 +58,7 @@ export async function openPostgres<Tables>(
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`cannot open the PostgreSQL schema ${location.schema}: ${why}`, { cause });
   }
-  return new PostgresDatabase<Tables>(client, location.schema);
+  return new PostgresDatabase<Tables>(client, location.schema, options.refuse);
 }
 
 function clientOptions(location: PostgresLocation): SQL.Options {
@@ -144,8 +156,11 @@ class PostgresDatabase<Tables> implements Database<Tables> {
   readonly #reader: Session;
   readonly #builder;
 
-  constructor(client: SQL, schema: string) {
+  readonly #refuse: Refuse;
+
+  constructor(client: SQL, schema: string, refuse: Refuse) {
     this.#client = client;
+    this.#refuse = refuse;
     this.#reader = new Session(client);
     this.#builder = queryBuilder<Tables>("postgres", schema);
   }
@@ -155,11 +170,11 @@ class PostgresDatabase<Tables> implements Database<Tables> {
   }
 
   first<A extends Arguments, R>(statement: Statement<A, R>, args: A): MaybePromise<R | undefined> {
-    return this.#reader.first(statement, args);
+    return this.#translating(this.#reader.first(statement, args));
   }
 
   all<A extends Arguments, R>(statement: Statement<A, R>, args: A): MaybePromise<readonly R[]> {
-    return this.#reader.all(statement, args);
+    return this.#translating(this.#reader.all(statement, args));
   }
 
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
@@ -167,13 +182,31 @@ class PostgresDatabase<Tables> implements Database<Tables> {
       try {
         return await this.#attempt(work);
       } catch (cause) {
-        if (!isRetried(cause) || attempts >= transactionAttemptsMax) throw cause;
+        if (isRetried(cause) && attempts < transactionAttemptsMax) continue;
+        throw this.#translated(cause);
       }
     }
   }
 
   close(): Promise<void> {
     return this.#client.close();
+  }
+
+  async #translating<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (cause) {
+      throw this.#translated(cause);
+    }
+  }
+
+  #translated(cause: unknown): unknown {
+    if (!(cause instanceof Error)) return cause;
+    const state = cause instanceof SQL.PostgresError ? (cause.errno ?? "") : "";
+    if (state === diskFullState) return this.#refuse("storageFull", cause);
+    const code = "code" in cause ? String(cause.code) : "";
+    const isDown = unavailableStates.test(state) || unavailableCodes.test(code);
+    return isDown ? this.#refuse("databaseUnavailable", cause) : cause;
   }
 
   async #attempt<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {

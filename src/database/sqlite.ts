@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KeyedMutex } from "../base/mutex.ts";
 import { ChangeWatch } from "./change-watch.ts";
-import type { Database, DatabaseOptions, MaybePromise, Transaction } from "./database.ts";
+import type { Database, DatabaseOptions, MaybePromise, Refuse, Transaction } from "./database.ts";
 import { migrate } from "./migrations.ts";
 import { ReadCache, rowsMax } from "./read-cache.ts";
 import {
@@ -36,6 +36,13 @@ const beginAttemptsMax = 2_500;
 /** Rows of one transaction that are written before other work of the program gets its turn. */
 const rowsPerTurn = 128;
 
+/**
+ * Failures of the disk, of another process that does not let go, of a damaged file
+ * (sqlite.org/rescode.html). Everything else is a fault of ours: a constraint, a wrong statement.
+ */
+const unavailableCodes =
+  /^SQLITE_(?:BUSY|LOCKED|IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB|PROTOCOL|PERM|AUTH)/;
+
 /** How often each file is open in this process. */
 const opened = new Map<string, number>();
 const opening = new KeyedMutex();
@@ -50,7 +57,11 @@ export async function openSqlite<Tables>(
       const connection = await openWriter(path, options);
       await migrateSqlite(connection, path, options);
       const session = new Session(connection);
-      return new SqliteDatabase<Tables>({ reader: session, writer: session });
+      return new SqliteDatabase<Tables>({
+        refuse: options.refuse,
+        reader: session,
+        writer: session,
+      });
     }
     // One after the other: the watch is mapped while nothing of the file is open here.
     return await opening.run(path, () => openFile<Tables>(path, options));
@@ -71,6 +82,7 @@ async function openFile<Tables>(path: string, options: DatabaseOptions): Promise
   const cache = watch?.begin() === true ? new ReadCache(watch) : undefined;
   opened.set(path, count + 1);
   return new SqliteDatabase<Tables>({
+    refuse: options.refuse,
     reader: new Session(reader, cache),
     writer: new Session(writer),
     onClose: () => opened.set(path, (opened.get(path) ?? 1) - 1),
@@ -142,11 +154,46 @@ async function whenFree(attempt: () => void): Promise<void> {
       attempt();
       return;
     } catch (cause) {
-      const isBusy = cause instanceof SQLiteError && cause.code?.startsWith("SQLITE_BUSY") === true;
-      if (!isBusy || attempts >= beginAttemptsMax) throw cause;
+      if (!isBusy(cause) || attempts >= beginAttemptsMax) throw cause;
     }
     await sleep(Math.min(attempts, beginPauseMsMax));
   }
+}
+
+function isBusy(cause: unknown): boolean {
+  return cause instanceof SQLiteError && cause.code?.startsWith("SQLITE_BUSY") === true;
+}
+
+/**
+ * Takes the lock that the file at `path` stands for, in a folder that is there, and holds it until
+ * it is released or this process ends, however it ends: the lock is the kernel's. Undefined when
+ * somebody holds it.
+ *
+ * An exclusive transaction on an empty database that is never written: SQLite's locks work on
+ * every system, across containers and inside one process. Nothing else in this process may open
+ * the file: closing any descriptor of it would drop the lock (sqlite.org/howtocorrupt.html, 2.2).
+ *
+ * @throws {Error} when the file cannot be made, or its file system knows no locks.
+ */
+export function tryHoldLock(path: string): HeldLock | undefined {
+  let connection: Connection | undefined;
+  try {
+    connection = new Connection(path, { create: true, readwrite: true, strict: true });
+    // No journal on the disk: it would be written at once, which a full disk refuses.
+    connection.run("pragma journal_mode = memory");
+    connection.run("begin exclusive");
+  } catch (cause) {
+    connection?.close();
+    if (isBusy(cause)) return undefined;
+    throw new Error(`cannot lock ${path}: ${messageOf(cause)}`, { cause });
+  }
+  const held = connection;
+  return { release: () => held.close() };
+}
+
+/** Lives as long as somebody refers to it: a connection that is collected is closed. */
+export interface HeldLock {
+  release(): void;
 }
 
 function messageOf(cause: unknown): string {
@@ -239,9 +286,16 @@ class SqliteDatabase<Tables> implements Database<Tables> {
   readonly #builder = queryBuilder<Tables>("sqlite");
   readonly #mutex = new KeyedMutex();
   readonly #onClose: (() => void) | undefined;
+  readonly #refuse: Refuse;
   #isClosed = false;
 
-  constructor(parts: { reader: Session; writer: Session; onClose?: () => void }) {
+  constructor(parts: {
+    readonly refuse: Refuse;
+    readonly reader: Session;
+    readonly writer: Session;
+    readonly onClose?: () => void;
+  }) {
+    this.#refuse = parts.refuse;
     this.#reader = parts.reader;
     this.#writer = parts.writer;
     this.#onClose = parts.onClose;
@@ -252,31 +306,20 @@ class SqliteDatabase<Tables> implements Database<Tables> {
   }
 
   first<A extends Arguments, R>(statement: Statement<A, R>, args: A): MaybePromise<R | undefined> {
-    if (this.#readsWait()) {
-      return this.#alone(() => Promise.resolve(this.#reader.first(statement, args)));
-    }
-    return this.#reader.first(statement, args);
+    return this.#read(() => this.#reader.first(statement, args));
   }
 
   all<A extends Arguments, R>(statement: Statement<A, R>, args: A): MaybePromise<readonly R[]> {
-    if (this.#readsWait()) {
-      return this.#alone(() => Promise.resolve(this.#reader.all(statement, args)));
-    }
-    return this.#reader.all(statement, args);
+    return this.#read(() => this.#reader.all(statement, args));
   }
 
   transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     return this.#alone(async () => {
       if (this.#isClosed) throw new Error("the database is closed");
-      await whenFree(() => this.#writer.begin());
       try {
-        const result = await work(this.#writer);
-        this.#writer.end("commit");
-        return result;
+        return await this.#attempt(work);
       } catch (cause) {
-        // A full disk makes SQLite roll back by itself.
-        if (this.#writer.inTransaction) this.#writer.end("rollback");
-        throw cause;
+        throw this.#translated(cause);
       }
     });
   }
@@ -291,6 +334,36 @@ class SqliteDatabase<Tables> implements Database<Tables> {
       }
       return Promise.resolve();
     });
+  }
+
+  async #attempt<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    await whenFree(() => this.#writer.begin());
+    try {
+      const result = await work(this.#writer);
+      this.#writer.end("commit");
+      return result;
+    } catch (cause) {
+      // A full disk makes SQLite roll back by itself.
+      if (this.#writer.inTransaction) this.#writer.end("rollback");
+      throw cause;
+    }
+  }
+
+  #read<T>(ask: () => T): MaybePromise<T> {
+    const answer = (): T => {
+      try {
+        return ask();
+      } catch (cause) {
+        throw this.#translated(cause);
+      }
+    };
+    return this.#readsWait() ? this.#alone(async () => answer()) : answer();
+  }
+
+  #translated(cause: unknown): unknown {
+    const code = cause instanceof SQLiteError ? (cause.code ?? "") : "";
+    if (code.startsWith("SQLITE_FULL")) return this.#refuse("storageFull", cause);
+    return unavailableCodes.test(code) ? this.#refuse("databaseUnavailable", cause) : cause;
   }
 
   /** A database in memory has one connection, whose reads would see what is not committed. */

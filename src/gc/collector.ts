@@ -25,12 +25,7 @@ import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { type Keeper, keeperOf, type Undo } from "./keepers.ts";
 import type { Pace } from "./pace.ts";
-import {
-  clearRemnants,
-  removeEmptyRepositories,
-  removeLooseLinks,
-  unlinkEverywhere,
-} from "./tidying.ts";
+import { clearRemnants, endBlobs, removeEmptyRepositories, removeLooseLinks } from "./tidying.ts";
 import { walkRows } from "./walk-rows.ts";
 
 /** The parts of a registry that collection works with. */
@@ -106,8 +101,9 @@ export class Collector {
     await leases.flush();
     await clearRemnants(this.#parts, adoption.takeRemnants());
     await this.#mendFrozen();
-    await this.#trashUnreferenced(round, result);
+    // First what gives space back: a full disk takes no rows, and so nothing new to the trash.
     await this.#removeTrashed(round, result);
+    await this.#trashUnreferenced(round, result);
     const mayGoOn = async (): Promise<boolean> =>
       !round.signal.aborted && (await this.#problem()) === undefined;
     const tidying = { ...this.#parts, pace: round.pace, mayGoOn };
@@ -190,19 +186,17 @@ export class Collector {
       const moved = new Set(await blobs.trash(gone.map((blob) => blob.digest)));
       await metadata.collection.markTrashed([...moved], clock.nowMs());
       // Rows without bytes: named by a manifest once, and never pushed.
-      await this.#forgetBytesless(gone.filter((blob) => !moved.has(blob.digest)));
+      const bytesless = gone.filter((blob) => !moved.has(blob.digest));
+      await endBlobs(
+        bytesless.map((blob) => blob.digest),
+        this.#parts,
+      );
       for (const { digest, sizeBytes = 0 } of gone.filter((blob) => moved.has(blob.digest))) {
         result.trashedBlobs += 1;
         result.trashedBytes += sizeBytes;
         round.say?.({ kind: "trashed", digest, sizeBytes });
       }
     });
-  }
-
-  async #forgetBytesless(rows: readonly BlobState[]): Promise<void> {
-    const digests = rows.map((blob) => blob.digest);
-    await unlinkEverywhere(digests, this.#parts);
-    await this.#parts.metadata.collection.forget(digests);
   }
 
   async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {
@@ -221,7 +215,7 @@ export class Collector {
     round: RoundOptions,
     result: Tally,
   ): Promise<void> {
-    const { locks, blobs, metadata } = this.#parts;
+    const { locks } = this.#parts;
     const digests = batch.map((blob) => blob.digest);
     await holdDigests(locks, digests, () =>
       // Who is asked for one of them right now waits, and then finds it in place, or not at all.
@@ -230,10 +224,7 @@ export class Collector {
         for (const blob of batch) if (!(await this.#comesBack(blob.digest))) ending.push(blob);
         const ended = ending.map((blob) => blob.digest);
         const entries = await this.#entriesOf(ending);
-        // Links before bytes: a link to nothing would promise a blob that is not there.
-        await unlinkEverywhere(ended, this.#parts);
-        await blobs.emptyTrash(ended);
-        await metadata.collection.forget(ended);
+        await endBlobs(ended, this.#parts);
         if (entries.length > 0) await this.#parts.activity.collected.record(entries);
         for (const { digest, sizeBytes = 0 } of ending) {
           result.removedBlobs += 1;

@@ -12,25 +12,42 @@ interface Tidying extends Parts {
   readonly mayGoOn: () => Promise<boolean>;
 }
 
-const repositoriesPerQuery = 1_000;
+const repositoriesPerRound = 1_000;
+const repositoriesMax = 1_000_000;
+
+/** Which repositories have a link to which of the blobs. */
+export async function linksTo(
+  digests: readonly Digest[],
+  { metadata }: Pick<Parts, "metadata">,
+): Promise<ReadonlyMap<RepositoryName, readonly Digest[]>> {
+  const byRepository = new Map<RepositoryName, Digest[]>();
+  for (const digest of digests) {
+    for (const name of await metadata.repositoriesWithBlob(digest, repositoriesMax)) {
+      const own = byRepository.get(name);
+      if (own === undefined) byRepository.set(name, [digest]);
+      else own.push(digest);
+    }
+  }
+  return byRepository;
+}
 
 /**
- * Removes the links to blobs, in every repository that has one; durable when it resolves. The
- * caller holds the blobs' exclusive locks.
+ * Ends blobs that are in the trash. Links before bytes: a link to nothing would promise a blob
+ * that is not there. Rows last: on a full disk they cannot be written before the bytes are gone,
+ * and whatever is not written is done again. The caller holds the blobs' locks.
  */
-export async function unlinkEverywhere(digests: readonly Digest[], parts: Parts): Promise<void> {
-  for (;;) {
-    const byRepository = new Map<RepositoryName, Digest[]>();
-    for (const digest of digests) {
-      for (const name of await parts.metadata.repositoriesWithBlob(digest, repositoriesPerQuery)) {
-        const own = byRepository.get(name);
-        if (own === undefined) byRepository.set(name, [digest]);
-        else own.push(digest);
-      }
-    }
-    if (byRepository.size === 0) return;
-    for (const [name, own] of byRepository) await unlinkFrom(name, own, parts);
+export async function endBlobs(
+  digests: readonly Digest[],
+  parts: Parts & Pick<RegistryContext, "blobs">,
+): Promise<void> {
+  const { links, metadata, locks, blobs } = parts;
+  const linked = await linksTo(digests, parts);
+  for (const [name, own] of linked) {
+    await locks.shared(`repository:${name}`, () => links.removeLayers(name, own));
   }
+  await blobs.emptyTrash(digests);
+  for (const [name, own] of linked) await metadata.collection.unlink(name, own);
+  await metadata.collection.forget(digests);
 }
 
 async function unlinkFrom(
@@ -91,7 +108,7 @@ export async function clearRemnants(
 export async function removeEmptyRepositories(tidying: Tidying): Promise<number> {
   const { metadata, links, locks, pace, mayGoOn } = tidying;
   let removed = 0;
-  for (const name of await metadata.collection.emptyRepositories(repositoriesPerQuery)) {
+  for (const name of await metadata.collection.emptyRepositories(repositoriesPerRound)) {
     if (!(await mayGoOn())) break;
     await pace(1);
     const isRemoved = await locks.exclusive(`repository:${name}`, async () => {

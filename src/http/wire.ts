@@ -2,7 +2,7 @@ import type { Authenticator, Credentials, Decision, Identity } from "../auth/aut
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Random } from "../base/random.ts";
-import { type Reason, RegistryError } from "../oci/problems.ts";
+import { problems, type Reason, RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Registry } from "../registry/registry.ts";
 import { accessesOf, type Effect } from "./access.ts";
@@ -74,6 +74,15 @@ export class Wire {
   #replyToFailure(arrival: Arrival, error: unknown): Reply {
     if (error instanceof RegistryError) {
       arrival.seen.reason = error.reason;
+      // The client is told that the storage or the database failed; here is why.
+      if (error.cause !== undefined && problems[error.reason].status >= 500) {
+        const { reason, cause } = error;
+        this.#options.logger.warn("a request was refused", {
+          requestId: arrival.id.text,
+          reason,
+          error: cause,
+        });
+      }
       return errorReply(error);
     }
     arrival.seen.reason = "internal";

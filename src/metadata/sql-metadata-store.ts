@@ -4,6 +4,7 @@ import { openDatabase } from "../database/open-database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ManifestMediaType } from "../oci/media-type.ts";
+import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { CollectionStore } from "./collection-store.ts";
@@ -28,8 +29,12 @@ export async function openMetadataStore(
   location: DatabaseLocation,
   clock: Clock = systemClock,
 ): Promise<MetadataStore> {
-  const options = { migrations: metadataMigrations, durability: "derived" } as const;
-  return new SqlMetadataStore(await openDatabase<MetadataTables>(location, options), clock);
+  const database = await openDatabase<MetadataTables>(location, {
+    migrations: metadataMigrations,
+    durability: "derived",
+    refuse: (reason, cause) => new RegistryError(reason, {}, { cause }),
+  });
+  return new SqlMetadataStore(database, clock);
 }
 
 const nothing = { manifests: 0, tags: 0 };

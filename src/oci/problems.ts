@@ -250,6 +250,18 @@ export const problems = {
     status: 503,
     message: "the registry's storage does not take writes at the moment",
   },
+  databaseUnavailable: {
+    code: "UNAVAILABLE",
+    status: 503,
+    message: "the registry's database does not take the question at the moment",
+    advice: "try again; if it lasts, the registry's log has the cause",
+  },
+  storageDegraded: {
+    code: "UNAVAILABLE",
+    status: 503,
+    message: "the disk has lost a write, and this registry takes no more of them",
+    advice: "its administrator has to check the disk and restart it; pulling still works",
+  },
   unhealthy: {
     code: "UNAVAILABLE",
     status: 503,

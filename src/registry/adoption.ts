@@ -43,13 +43,19 @@ export interface AdoptionProgress {
  * passes quickly over what is recorded already.
  *
  *     not current ── compare stamps ──┬── equal ───────────────────────► current
- *                                     └── differs: read, replace rows ─► current
+ *         ▲                           └── differs: read, replace rows ─► current
+ *         └───────────────── what was written could not be recorded ◄───────┘
  */
 export class Adoption {
   readonly #parts: AdoptionParts;
   readonly #current = new Set<RepositoryName>();
   readonly #remnants = new Set<RepositoryName>();
   readonly #running = new Map<RepositoryName, Promise<void>>();
+  /**
+   * Repositories with a write that was not recorded, each with a number that says how often: a
+   * comparison that began before the last of them may have missed it.
+   */
+  readonly #doubts = new Map<RepositoryName, number>();
   #isComplete = false;
   #checked = 0;
   #failed = 0;
@@ -61,6 +67,7 @@ export class Adoption {
 
   /** True when the metadata store may be asked about this repository. */
   isCurrent(name: RepositoryName): boolean {
+    if (this.#doubts.size > 0 && this.#doubts.has(name)) return false;
     return this.#isComplete || this.#current.has(name);
   }
 
@@ -71,8 +78,29 @@ export class Adoption {
     return names;
   }
 
+  /** The metadata store missed a write to this repository: it is asked again once compared. */
+  distrust(name: RepositoryName): void {
+    this.#doubts.set(name, (this.#doubts.get(name) ?? 0) + 1);
+  }
+
+  /** Compares what `distrust` named; what still cannot be recorded is left for the next time. */
+  async settleDoubts(signal: AbortSignal): Promise<void> {
+    for (const name of [...this.#doubts.keys()]) {
+      if (signal.aborted) return;
+      try {
+        await this.adopt(name);
+        this.#parts.logger.info("a repository agrees with the storage again", { repository: name });
+      } catch (error) {
+        const fields = { repository: name, error };
+        this.#parts.logger.warn("a repository is still served from the storage alone", fields);
+        return;
+      }
+    }
+  }
+
   progress(): AdoptionProgress {
-    return { isComplete: this.#isComplete, checked: this.#checked, changed: this.#changed };
+    const isComplete = this.#isComplete && this.#doubts.size === 0;
+    return { isComplete, checked: this.#checked, changed: this.#changed };
   }
 
   /** Adopts the whole registry in the background; ends early, without harm, on `signal`. */
@@ -119,13 +147,15 @@ export class Adoption {
 
   /** Makes one repository current; joins the work when it is under way. */
   async adopt(name: RepositoryName): Promise<void> {
-    if (this.isCurrent(name)) return;
-    const running = this.#running.get(name) ?? this.#adopt(name, { trustsStamps: true });
-    this.#running.set(name, running);
-    try {
-      await running;
-    } finally {
-      this.#running.delete(name);
+    // Again, when a write was missed after the comparison that was joined had begun.
+    while (!this.isCurrent(name)) {
+      const running = this.#running.get(name) ?? this.#adopt(name, { trustsStamps: true });
+      this.#running.set(name, running);
+      try {
+        await running;
+      } finally {
+        this.#running.delete(name);
+      }
     }
   }
 
@@ -181,6 +211,7 @@ export class Adoption {
 
   async #adopt(name: RepositoryName, how: Comparison): Promise<void> {
     const { locks } = this.#parts;
+    const doubt = this.#doubts.get(name);
     let isDone = false;
     for (let attempt = 0; attempt < attemptsBesidePushes && !isDone; attempt += 1) {
       isDone = await this.#compareOnce(name, how);
@@ -191,6 +222,7 @@ export class Adoption {
     }
     if (!isDone) throw new Error(`another process keeps changing ${name}`);
     this.#current.add(name);
+    if (doubt !== undefined && this.#doubts.get(name) === doubt) this.#doubts.delete(name);
     this.#checked += 1;
   }
 

@@ -4,6 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Content } from "../storage/object-store.ts";
 import type { RegistryContext } from "./context.ts";
 import { linkBlob } from "./link-blob.ts";
+import { recordRemoval } from "./recording.ts";
 
 /** A mount without `from` looks at this many repositories that hold the blob. */
 const mountCandidatesMax = 20;
@@ -67,7 +68,7 @@ export class Blobs {
       }
       await locks.shared(`repository:${name}`, async () => {
         await links.removeLayer(name, digest);
-        await metadata.removeBlob(name, digest);
+        await recordRemoval(name, this.#context, () => metadata.removeBlob(name, digest));
       });
     });
   }

@@ -1,15 +1,17 @@
 import type { BlobRecord } from "../metadata/metadata-store.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "./context.ts";
+import { record } from "./recording.ts";
 
 /** Makes the repository hold a blob whose bytes are there. The caller holds the digest's lock. */
 export async function linkBlob(
   name: RepositoryName,
   blob: BlobRecord,
-  { links, metadata, locks }: RegistryContext,
+  context: RegistryContext,
 ): Promise<void> {
+  const { links, metadata, locks } = context;
   await locks.shared(`repository:${name}`, async () => {
     await links.writeLayer(name, blob.digest);
-    await metadata.recordBlob(name, blob);
+    await record(name, context, () => metadata.recordBlob(name, blob));
   });
 }

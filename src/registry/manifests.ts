@@ -1,4 +1,4 @@
-import type { Actor } from "../activity/activity-store.ts";
+import type { Actor, AuditEntry, TagEvent } from "../activity/activity-store.ts";
 import type { ManifestStat } from "../metadata/metadata-store.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
@@ -8,6 +8,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
 import { shareDigests } from "./lock-digests.ts";
+import { isDatabaseFailure, noteRemoval, record, recordRemoval } from "./recording.ts";
 import { checkReferences } from "./reference-check.ts";
 
 /** A manifest that a client pushes. */
@@ -127,15 +128,17 @@ export class Manifests {
     readonly sizeBytes: number;
   }): Promise<void> {
     const { links, metadata, locks, clock, reader } = this.#context;
-    const { name, ...record } = pushed;
+    const { name, ...facts } = pushed;
     const config = await reader.configOf(pushed.manifest);
     await locks.shared(`repository:${name}`, async () => {
       await links.writeRevision(name, pushed.digest);
-      await metadata.recordManifest(name, {
-        ...record,
-        pushedAtMs: clock.nowMs(),
-        ...(config !== undefined && { config }),
-      });
+      await record(name, this.#context, () =>
+        metadata.recordManifest(name, {
+          ...facts,
+          pushedAtMs: clock.nowMs(),
+          ...(config !== undefined && { config }),
+        }),
+      );
     });
   }
 
@@ -146,12 +149,14 @@ export class Manifests {
       locks.exclusive(`tag:${name}:${tag}`, async () => {
         const before = (await lookup.findTag(name, tag))?.digest;
         const link = await links.writeTag(name, tag, digest);
-        await metadata.recordTag(name, {
-          tag,
-          digest,
-          pushedAtMs: link.modifiedAtMs,
-          stamp: link.stamp,
-        });
+        await record(name, this.#context, () =>
+          metadata.recordTag(name, {
+            tag,
+            digest,
+            pushedAtMs: link.modifiedAtMs,
+            stamp: link.stamp,
+          }),
+        );
         await activity.recordTagEvent({
           repository: name,
           tag,
@@ -170,41 +175,58 @@ export class Manifests {
       locks.exclusive(`tag:${name}:${tag}`, async () => {
         const before = (await lookup.findTag(name, tag))?.digest;
         const isRemoved = await links.removeTag(name, tag);
-        await metadata.removeTag(name, tag);
+        await recordRemoval(name, this.#context, () => metadata.removeTag(name, tag));
         if (!isRemoved) throw manifestUnknown(name, { kind: "tag", tag });
-        await activity.recordTagEvent({
+        const event: TagEvent = {
           repository: name,
           tag,
           ...(before !== undefined && { before }),
           atMs: clock.nowMs(),
           by: actor,
-        });
+        };
+        await noteRemoval({ ...event }, this.#context, () => activity.recordTagEvent(event));
       }),
     );
   }
 
   async #removeManifest(name: RepositoryName, digest: Digest, actor: Actor): Promise<void> {
-    const { links, metadata, locks, adoption, activity, clock } = this.#context;
-    // Which tags point to the manifest is known for certain only once the repository is adopted.
-    await adoption.adopt(name);
+    const { links, metadata, locks, activity, clock } = this.#context;
     await locks.exclusive(digest, async () => {
       await this.stat(name, { kind: "digest", digest });
       for (;;) {
-        const tags = await metadata.tagsOfManifest(name, digest, 1000);
+        const tags = await this.#tagsOf(name, digest);
         if (tags.length === 0) break;
         for (const tag of tags) await this.#removeTag(name, tag, actor);
       }
       await locks.shared(`repository:${name}`, async () => {
         await links.removeRevision(name, digest);
-        await metadata.removeManifest(name, digest);
+        await recordRemoval(name, this.#context, () => metadata.removeManifest(name, digest));
       });
-      await activity.recordAudit({
+      const entry: AuditEntry = {
         atMs: clock.nowMs(),
         by: actor,
         action: "delete manifest",
         target: `${name}@${digest}`,
-      });
+      };
+      await noteRemoval({ ...entry }, this.#context, () => activity.recordAudit(entry));
     });
+  }
+
+  /** Some of the tags that point to the manifest; none when there are none. */
+  async #tagsOf(name: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+    const { adoption, links, metadata } = this.#context;
+    try {
+      await adoption.adopt(name);
+      return await metadata.tagsOfManifest(name, digest, 1000);
+    } catch (error) {
+      // A database that takes no writes cannot adopt. The layout knows as well, only slower.
+      if (!isDatabaseFailure(error)) throw error;
+    }
+    const tags: Tag[] = [];
+    for (const tag of await links.listTags(name)) {
+      if ((await links.readTag(name, tag))?.digest === digest) tags.push(tag);
+    }
+    return tags;
   }
 }
 

@@ -7,6 +7,7 @@ import { purgeStaleUploads } from "../gc/stale-uploads.ts";
 import type { Collection } from "./collection.ts";
 import { serverMetrics } from "./metrics.ts";
 import type { OpenRegistry } from "./open-registry.ts";
+import { systemEvery } from "./periodic.ts";
 
 interface Parts {
   readonly config: Config;
@@ -28,6 +29,9 @@ export interface BackgroundWorks {
 /** The longest time that a timer can wait; a longer one would fire at once, again and again. */
 const timerMsMax = 2 ** 31 - 1;
 
+/** How long after a database takes writes again it is brought up to date at the latest. */
+const settleIntervalMs = 15_000;
+
 const firstPurgeMsMax = 30 * 60_000;
 
 /** Starts to compare the metadata with the storage, and to purge stale uploads now and then. */
@@ -45,6 +49,12 @@ export function startBackgroundWorks(
   };
   const adopting = adoption.run(ends.signal);
   start(adopting);
+  let settling = false;
+  const settle = async (): Promise<void> => {
+    settling = true;
+    await adoption.settleDoubts(ends.signal);
+    settling = false;
+  };
   metrics.gauge({
     ...serverMetrics.adoptionComplete,
     read: () => (adoption.progress().isComplete ? 1 : 0),
@@ -56,6 +66,10 @@ export function startBackgroundWorks(
   if (config.gc.isEnabled && !config.storage.maintenance.readOnly.isEnabled) {
     start(collectNowAndThen(parts, { collection, adopting }));
   }
+  const stopSettling = systemEvery(settleIntervalMs, () => {
+    if (!settling) start(settle());
+  });
+  ends.signal.addEventListener("abort", stopSettling);
   const { uploadPurging } = config.storage.maintenance;
   if (uploadPurging.isEnabled) {
     const intervalMs = Math.min(uploadPurging.intervalMs, timerMsMax);

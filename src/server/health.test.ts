@@ -76,6 +76,17 @@ test("a full disk turns readiness red with a sentence, is logged once, and recov
   expect(log.lines.map(({ level }) => level)).toEqual(["error", "info", "error"]);
 });
 
+test("a storage that has stopped writing says what ends that, whatever began it", async () => {
+  const made = bench();
+  made.probe = async () => {
+    const cause = Object.assign(new Error("EROFS: fdatasync"), { code: "EROFS" });
+    throw new RegistryError("storageDegraded", {}, { cause });
+  };
+  await made.start();
+  expect(made.health.problems()["storagedriver"]).toContain("check the disk and restart it");
+  expect(made.health.outOfRotation()).toBeUndefined();
+});
+
 test("a failure counts when it has come as often in a row as the threshold says", async () => {
   const made = bench();
   const { health, nextLook } = made;

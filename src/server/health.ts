@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { CheckConfig, HealthConfig } from "../config/config.ts";
+import { RegistryError } from "../oci/problems.ts";
 import { type Check, configuredChecks } from "./health-checks.ts";
 import { codeOf, messageOf } from "./listen-problem.ts";
 import type { Every } from "./periodic.ts";
@@ -167,6 +168,8 @@ const sentences: Readonly<Record<string, string>> = {
 
 /** What an operator reads: the innermost reason with a sentence of its own, or the message. */
 function sentenceOf(error: unknown): string {
+  // Not why it began, which the log has said, but what it takes to end it.
+  if (error instanceof RegistryError && error.reason === "storageDegraded") return error.message;
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const sentence = sentences[codeOf(cause)];
     if (sentence !== undefined) return sentence;

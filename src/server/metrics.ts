@@ -30,6 +30,11 @@ export const serverMetrics = {
     labels: ["driver", "action"],
     buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
   },
+  storageDegraded: {
+    type: "gauge",
+    name: "berth_storage_degraded",
+    help: "1 when a sync of the disk has failed and nothing is written until a restart, else 0.",
+  },
   adoptionComplete: {
     type: "gauge",
     name: "berth_adoption_complete",

@@ -13,6 +13,7 @@ import type { RegistryContext } from "../registry/context.ts";
 import type { RegistryPolicy } from "../registry/policy.ts";
 import { createRegistryContext, Registry } from "../registry/registry.ts";
 import { BlobStore } from "../storage/blob-store.ts";
+import type { SyncFailure } from "../storage/drivers/degrading-file-system.ts";
 import { FilesystemStore } from "../storage/drivers/filesystem.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { nodeFileSystem } from "../storage/drivers/node-file-system.ts";
@@ -142,8 +143,20 @@ function measured(store: ObjectStore, options: RegistryOptions): ObjectStore {
   });
 }
 
-async function openObjects({ storage, clock, random }: RegistryOptions): Promise<ObjectStore> {
+async function openObjects(options: RegistryOptions): Promise<ObjectStore> {
+  const { storage, clock, random, logger, metrics } = options;
   if (storage.kind === "memory") return new MemoryStore(clock);
   if (storage.kind === "opened") return storage.objects;
-  return FilesystemStore.open({ ...storage, fileSystem: nodeFileSystem, clock, random });
+  let isDegraded = false;
+  metrics?.gauge({ ...serverMetrics.storageDegraded, read: () => (isDegraded ? 1 : 0) });
+  const onDegraded = ({ path, cause }: SyncFailure): void => {
+    isDegraded = true;
+    logger.error(
+      "the disk failed to store what was written: nothing is written any more, pulls go on; " +
+        "check the disk, then restart the registry",
+      { path, error: cause },
+    );
+  };
+  const parts = { fileSystem: nodeFileSystem, clock, random, onDegraded };
+  return FilesystemStore.open({ ...storage, ...parts });
 }

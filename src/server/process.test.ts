@@ -1,7 +1,7 @@
 /** `berth serve` as a process of its own: signals, exit codes, and a socket that it is given. */
 import { expect, test } from "bun:test";
 import { once } from "node:events";
-import { renameSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, createServer, type Server, type Socket } from "node:net";
 import {
   bodyOf,
@@ -32,6 +32,13 @@ function berth(
     "config.yml",
     `version: 0.1\nlog: {formatter: json}\nstorage: {filesystem: {rootdirectory: ${folder.path}/data}}\nhttp:\n${http}`,
   );
+  return berthOn(config, options);
+}
+
+function berthOn(
+  config: string,
+  options: { readonly descriptor?: number; readonly uid?: number } = {},
+): Berth {
   const serve = `exec ${JSON.stringify(process.execPath)} ${main} serve ${config}`;
   const isGiven = options.descriptor !== undefined;
   const child = Bun.spawn(
@@ -263,3 +270,36 @@ function descriptorOf(server: Server): number {
   const { _handle: handle } = server as unknown as { _handle: { fd: number } };
   return handle.fd;
 }
+
+test("a second server on the same folder is refused, and the next one starts after a kill", async () => {
+  using folder = testFolder();
+  await using first = berth(folder, anywhere);
+  const origin = await first.origin();
+  const refused = await berth(folder, anywhere).ended();
+  expect(refused.code).toBe(1);
+  expect(refused.errors).toContain(`is served already by process ${first.process.pid}, since `);
+  expect(refused.errors).toContain(`at ${origin}; `);
+  expect(refused.errors).toContain("storage.filesystem.rootdirectory");
+  expect((await fetch(`${origin}/v2/`)).status).toBe(200);
+  first.process.kill("SIGKILL");
+  await first.process.exited;
+  await using next = berth(folder, anywhere);
+  await next.origin();
+  // A server that is told to stop has given the folder back when it is gone.
+  next.process.kill("SIGTERM");
+  expect((await next.ended()).code).toBe(0);
+  expect(existsSync(folder.file("data/berth/owner.json"))).toBe(false);
+  await using last = berth(folder, anywhere);
+  await last.origin();
+});
+
+test("a storage in memory is locked by nobody", async () => {
+  using folder = testFolder();
+  const config = folder.write(
+    "memory.yml",
+    "version: 0.1\nlog: {formatter: json}\nstorage: {inmemory: {}}\nhttp: {addr: 127.0.0.1:0}\n",
+  );
+  await using first = berthOn(config);
+  await using second = berthOn(config);
+  expect(await first.origin()).not.toBe(await second.origin());
+});

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Random, systemRandom } from "../base/random.ts";
@@ -14,6 +14,7 @@ import { type BackgroundWorks, startBackgroundWorks } from "./background-works.t
 import { Collection } from "./collection.ts";
 import { startControlSocket } from "./control-socket.ts";
 import { startDebugServer } from "./debug-server.ts";
+import { reportFileSystem } from "./file-system-report.ts";
 import { Health } from "./health.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listeners.ts";
@@ -21,6 +22,7 @@ import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
 import { requestObserver } from "./request-observer.ts";
+import { type HeldRoot, holdRoot } from "./root-owner.ts";
 import { controlPath } from "./run-command.ts";
 import type { Server } from "./server-socket.ts";
 import { wireSettings } from "./settings.ts";
@@ -89,16 +91,37 @@ export async function serve(loaded: LoadedConfig, options: ServeOptions): Promis
   for (const { path, message } of loaded.warnings) logger.warn(message, { key: path });
   for (const { path, message } of loaded.notices) logger.info(message, { key: path });
   try {
-    const opened = await openStorage(parts);
+    const root = holdStorage(parts);
     try {
-      return await startServing(parts, opened, options);
+      return await startOn(root, parts, options);
     } catch (error) {
-      await opened.close();
+      root?.release();
       throw error;
     }
   } catch (error) {
     // What was logged comes before what the command line says of the failure.
     errors.flush();
+    throw error;
+  }
+}
+
+async function startOn(
+  root: HeldRoot | undefined,
+  parts: Parts,
+  options: ServeOptions,
+): Promise<RunningServer> {
+  const opened = await openStorage(parts);
+  try {
+    const close = async (): Promise<void> => {
+      await opened.close();
+      // Last: by now nothing of this process touches the folder any more.
+      root?.release();
+    };
+    const server = await startServing(parts, { ...opened, close }, options);
+    root?.announce(server.origin);
+    return server;
+  } catch (error) {
+    await opened.close();
     throw error;
   }
 }
@@ -175,24 +198,40 @@ async function close(running: Running, hurry: Promise<void>): Promise<void> {
   await debug?.stop(true);
   await control?.stop(true);
   await works.ended();
-  await opened.close();
+  try {
+    await opened.close();
+  } catch (error) {
+    // What was collected in memory could not be written: it is lost, and nothing else.
+    parts.logger.error("the pulls that were counted last could not be written", { error });
+  }
   parts.logger.info("the registry has stopped");
   parts.lines.flush();
   parts.errors.flush();
 }
 
-async function openStorage({
-  config,
-  clock,
-  random,
-  logger,
-  metrics,
-}: Parts): Promise<OpenRegistry> {
+/** Undefined for a storage that no other process can reach. */
+function holdStorage({ config, clock, logger }: Parts): HeldRoot | undefined {
   const { driver } = config.storage;
-  if (driver.kind === "filesystem" && driver.durability === "none") {
+  if (driver.kind !== "filesystem") return undefined;
+  return holdRoot(resolve(driver.rootDirectory), { clock, logger });
+}
+
+async function openStorage(parts: Parts): Promise<OpenRegistry> {
+  const { config, logger } = parts;
+  const { driver } = config.storage;
+  const opened = await openConfiguredRegistry(config, parts);
+  if (driver.kind !== "filesystem") return opened;
+  if (driver.durability === "none") {
     logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
   }
-  return openConfiguredRegistry(config, { clock, random, logger, metrics });
+  try {
+    const folder = join(resolve(driver.rootDirectory), "berth/tmp");
+    await reportFileSystem({ ...parts, ...driver, folder });
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+  return opened;
 }
 
 async function createWire(

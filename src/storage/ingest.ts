@@ -20,6 +20,8 @@ export interface Flow {
   readonly beginHash: ((isLarge: boolean) => RunningHash) | undefined;
   writtenBytes: number;
   hashedBytes: number;
+  /** Set when a sync failed, which costs the session all its bytes. */
+  isLost: boolean;
 }
 
 /**
@@ -46,8 +48,10 @@ export async function ingest(source: AsyncIterable<Uint8Array>, flow: Flow): Pro
     sinceSyncBytes = 0;
     await syncing;
     syncing = flow.appender.sync();
-    // A rejection is seen at the next await; this keeps it from counting as unhandled before.
-    syncing.catch(() => undefined);
+    // The rejection is thrown at the next await; until then it must not count as unhandled.
+    syncing.catch(() => {
+      flow.isLost = true;
+    });
   };
 
   try {
@@ -57,8 +61,12 @@ export async function ingest(source: AsyncIterable<Uint8Array>, flow: Flow): Pro
       if (strokeBytes >= strokeSizeBytes) await flush(false);
     }
   } finally {
-    if (strokeBytes > 0) await flush(true);
-    await syncing;
+    try {
+      if (strokeBytes > 0) await flush(true);
+    } finally {
+      // Whatever else failed: a sync that is on its way needs the file open, and must be heard.
+      await syncing;
+    }
   }
 }
 

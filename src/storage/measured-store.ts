@@ -39,6 +39,7 @@ export function measuredStore(
     list: (folder) => list(store.list(folder)),
     move: (source, target) => move(store.move(source, target)),
     moveVolatile: (source, target) => move(store.moveVolatile(source, target)),
+    settle: (key) => move(store.settle(key)),
     remove: (key) => remove(store.remove(key)),
     removeFolder: (folder) => remove(store.removeFolder(folder)),
     removeAll: (keys) => remove(store.removeAll(keys)),

@@ -44,6 +44,12 @@ export interface ObjectStore {
    */
   moveVolatile(source: string, target: string): Promise<boolean>;
 
+  /**
+   * Makes sure that an object which is there outlives a power cut: whoever put it may still be on
+   * the way to that promise, or have been killed before it.
+   */
+  settle(key: string): Promise<void>;
+
   /** True when there was an object at `key`; durable when it resolves. */
   remove(key: string): Promise<boolean>;
 
@@ -89,7 +95,10 @@ export type Content =
 export interface Appender {
   /** Appends all pieces; the caller must not change them before the promise resolves. */
   write(pieces: readonly Uint8Array[]): Promise<void>;
-  /** All that was written outlives a power cut once this resolves. */
+  /**
+   * All that was written outlives a power cut once this resolves. When it rejects, nobody can say
+   * which bytes are stored, those of earlier appenders included: the object is gone then.
+   */
   sync(): Promise<void>;
   close(): Promise<void>;
 }

@@ -74,7 +74,10 @@ export class UploadStore {
     return session;
   }
 
-  /** The session, or undefined when this repository has none with that id. */
+  /**
+   * The session, or undefined when this repository has none with that id, or when bytes that it
+   * counts are gone: a power cut or a failed sync took them, and nobody can go on with the rest.
+   */
   async find(repository: RepositoryName, id: UploadId): Promise<UploadSession | undefined> {
     const key = `${uploadFolder(repository, id)}/state.json`;
     const bytes = await this.#objects.read(key, stateSizeBytesMax);
@@ -82,6 +85,7 @@ export class UploadStore {
     if (state === undefined) return undefined;
     const { digest, hashedBy, ...session } = state;
     const isBelieved = digest !== undefined && hashedBy === this.#instance;
+    if (!this.#hasItsBytes(repository, id, state.offset)) return undefined;
     return { id, repository, ...session, ...(isBelieved && { digest }) };
   }
 
@@ -100,12 +104,18 @@ export class UploadStore {
       beginHash: offset > 0 ? undefined : (isLarge) => this.#hashes.begin(algorithm, isLarge),
       writtenBytes: 0,
       hashedBytes: 0,
+      isLost: false,
     };
     try {
       await ingest(source, flow);
     } catch (error) {
       await flow.appender.close();
-      await this.#noteProgress(session, flow);
+      if (flow.isLost) {
+        flow.hash?.close();
+        await this.#giveUp(session);
+      } else {
+        await this.#noteProgress(session, flow);
+      }
       throw error;
     }
     await flow.appender.close();
@@ -113,7 +123,9 @@ export class UploadStore {
   }
 
   /**
-   * Makes the session's bytes durable and returns their digest in `algorithm`.
+   * Makes the session's bytes durable and returns their digest in `algorithm`. A session whose
+   * bytes cannot be made durable ends here: which of them are stored is not known, so there is
+   * no offset to go on from.
    *
    * @throws {RegistryError} `uploadUnknown` when the session was removed meanwhile.
    */
@@ -121,6 +133,9 @@ export class UploadStore {
     const appender = await this.#openAppend(session);
     try {
       await appender.sync();
+    } catch (error) {
+      await this.#giveUp(session);
+      throw error;
     } finally {
       await appender.close();
     }
@@ -178,6 +193,17 @@ export class UploadStore {
   /** Removes what `list` named. */
   async purge(folder: string): Promise<void> {
     await this.#objects.removeFolder(folder);
+  }
+
+  #hasItsBytes(repository: RepositoryName, id: UploadId, offset: number): boolean {
+    if (offset === 0) return true;
+    const content = this.#objects.content(`${uploadFolder(repository, id)}/data`);
+    return content !== undefined && content.sizeBytes >= offset;
+  }
+
+  /** Its bytes are gone already; what is left of it may stay for the purge. */
+  async #giveUp(session: UploadSession): Promise<void> {
+    await this.remove(session).catch(() => undefined);
   }
 
   async #openAppend(session: UploadSession): Promise<Appender> {

@@ -11,6 +11,7 @@ import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { LogFields, Logger } from "../../src/base/logger.ts";
 import { systemRandom } from "../../src/base/random.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import type { DatabaseLocation } from "../../src/database/database.ts";
 import { proxyTrust } from "../../src/http/forwarded.ts";
 import { Wire } from "../../src/http/wire.ts";
 import { listen } from "../../src/server/listeners.ts";
@@ -38,6 +39,10 @@ export interface WireRigOptions {
   readonly isAdopted?: boolean;
   /** In the place of the real one, below the filesystem driver. */
   readonly fileSystem?: FileSystem;
+  /** In the place of a new temporary folder. */
+  readonly outerFolder?: string;
+  /** Files where the product has them, or a PostgreSQL server; in memory without it. */
+  readonly databases?: "files" | { readonly url: string };
 }
 
 export interface WireRig extends OpenRegistry {
@@ -67,14 +72,13 @@ export async function startWireRig(options: WireRigOptions): Promise<WireRig> {
     Object.entries(options.settings ?? {}).map(([name, value]) => [`REGISTRY_${name}`, value]),
   );
   const { config } = loadConfig({ text: base, environment });
-  const outerFolder = mkdtempSync(join(tmpdir(), "berth-wire-"));
+  const outerFolder = options.outerFolder ?? mkdtempSync(join(tmpdir(), "berth-wire-"));
   const dataFolder = options.driver === "filesystem" ? join(outerFolder, "data") : "";
   const errors: string[] = [];
   const logger = errorsTo(errors);
   const opened = await openRegistry({
     storage: await storageFor(options, dataFolder),
-    metadata: { kind: "sqlite", path: ":memory:" },
-    records: { kind: "sqlite", path: ":memory:" },
+    ...databasesOf(options, dataFolder),
     policy: registryPolicy(config),
     clock,
     random: systemRandom,
@@ -111,7 +115,7 @@ export async function startWireRig(options: WireRigOptions): Promise<WireRig> {
     stop: async () => {
       await listener.stop(true);
       await opened.close();
-      rmSync(outerFolder, { recursive: true, force: true });
+      if (options.outerFolder === undefined) rmSync(outerFolder, { recursive: true, force: true });
     },
   };
 }
@@ -127,6 +131,28 @@ export async function withWireRig(
   } finally {
     await rig.stop();
   }
+}
+
+/** Of a rig on a PostgreSQL server: the metadata and the records, for the test to remove. */
+export const rigSchemas = ["wire_rig_metadata", "wire_rig_berth"] as const;
+
+function databasesOf(
+  { databases }: WireRigOptions,
+  dataFolder: string,
+): { readonly metadata: DatabaseLocation; readonly records: DatabaseLocation } {
+  if (typeof databases === "object") {
+    const server = { kind: "postgres", ...databases } as const;
+    const [metadata, records] = rigSchemas;
+    return {
+      metadata: { ...server, schema: metadata },
+      records: { ...server, schema: records },
+    };
+  }
+  const at = (name: string): DatabaseLocation => ({
+    kind: "sqlite",
+    path: databases === undefined ? ":memory:" : join(dataFolder, `berth/${name}.sqlite`),
+  });
+  return { metadata: at("metadata"), records: at("berth") };
 }
 
 async function storageFor(

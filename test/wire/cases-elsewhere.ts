@@ -34,6 +34,6 @@ export const casesElsewhere: readonly {
   {
     number: 132,
     about: "a database that is down",
-    where: "not built: whatever fails in the database is an internal error as yet",
+    where: "test/wire/database-faults.test.ts",
   },
 ];

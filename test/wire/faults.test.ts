@@ -172,6 +172,104 @@ test("a session whose disk was full goes on where it says, once there is room", 
     expect(put.status).toBe(201);
   }));
 
+const bigPart = blobOf(new Uint8Array(300_000).fill(3));
+
+/** Where a sync can fail: each with a request that gets there. */
+const syncs: readonly {
+  readonly name: string;
+  readonly at: Fault;
+  readonly request: (upload: string) => RawRequest;
+}[] = [
+  {
+    name: "an upload",
+    at: (operation, path) => (operation === "sync" && path.endsWith("/data") ? "EIO" : undefined),
+    request: (upload) => ({
+      method: "PUT",
+      target: `${upload}?digest=${bigPart.digest}`,
+      headers: noLength,
+    }),
+  },
+  {
+    name: "a manifest",
+    at: (operation, path) => (operation === "sync" && path.includes("/tmp/") ? "EIO" : undefined),
+    request: () => newManifest,
+  },
+  {
+    name: "a folder",
+    at: (operation) => (operation === "syncFolder" ? "EIO" : undefined),
+    request: () => newManifest,
+  },
+  {
+    name: "a folder that loses a name",
+    at: (operation) => (operation === "syncFolder" ? "EIO" : undefined),
+    request: () => ({ method: "DELETE", target: "/v2/foo/manifests/latest" }),
+  },
+];
+
+for (const { name, at, request } of syncs) {
+  test(`after a sync of ${name} failed, nothing is written any more, and pulls go on`, () =>
+    withFaults(async (rig, files) => {
+      await pushImage(rig);
+      const upload = await location(rig);
+      await rig.send({ method: "PATCH", target: upload, body: bigPart.bytes });
+      let syncsOfFailed = 0;
+      let failedPath = "";
+      files.fault = (operation, path) => {
+        const code = failedPath === "" ? at(operation, path) : undefined;
+        if (code !== undefined) failedPath = path;
+        if (operation.startsWith("sync") && path === failedPath) syncsOfFailed += 1;
+        return code;
+      };
+      const refused = await rig.send(request(upload));
+      expect(refused.status).toBe(503);
+      expect(refused.body.toString()).toContain("the disk has lost a write");
+      // The disk is well again, and is not believed.
+      const changed: string[] = [];
+      files.fault = (operation, path) => {
+        if (writing.has(operation) || operation.startsWith("sync")) changed.push(path);
+        if (operation === "unlink" || operation === "removeEmptyFolder") changed.push(path);
+        return undefined;
+      };
+      for (const write of [
+        { method: "POST", target: "/v2/new/blobs/uploads/", headers: noLength },
+        { method: "POST", target: `/v2/bar/blobs/uploads/?mount=${hello.digest}&from=foo` },
+        newManifest,
+        { method: "DELETE", target: `/v2/foo/blobs/${hello.digest}` },
+        request(upload),
+      ]) {
+        const answer = await rig.send({ headers: "body" in write ? {} : noLength, ...write });
+        // An upload that has lost its bytes is not there any more.
+        const isLostUpload = name === "an upload" && write.method === "PUT";
+        expect(answer.status).toBe(isLostUpload && write.target.startsWith(upload) ? 404 : 503);
+      }
+      expect(rig.objects.probe()).rejects.toThrow("restart");
+      expect(changed).toEqual([]);
+      expect(syncsOfFailed).toBe(1);
+      const blob = await rig.send({ method: "GET", target: `/v2/foo/blobs/${hello.digest}` });
+      expect(blob.body.equals(hello.bytes)).toBe(true);
+      expect(rig.errors).toEqual([]);
+    }));
+}
+
+test("an upload whose bytes found no place at the sync is gone, and can be pushed anew", () =>
+  withFaults(async (rig, files) => {
+    const upload = await location(rig);
+    const put = { method: "PUT", target: `${upload}?digest=${bigPart.digest}`, headers: noLength };
+    const patched = await rig.send({ method: "PATCH", target: upload, body: bigPart.bytes });
+    expect(patched.status).toBe(202);
+    files.fault = (operation) => (operation === "sync" ? "ENOSPC" : undefined);
+    expect((await rig.send(put)).status).toBe(507);
+    files.fault = () => undefined;
+    // A second sync would succeed over bytes that were never stored.
+    expect((await rig.send(put)).status).toBe(404);
+    expect((await rig.send({ method: "GET", target: upload })).status).toBe(404);
+    const again = await location(rig);
+    const target = `${again}?digest=${bigPart.digest}`;
+    expect((await rig.send({ method: "PUT", target, body: bigPart.bytes })).status).toBe(201);
+    const pulled = await rig.send({ method: "GET", target: `/v2/foo/blobs/${bigPart.digest}` });
+    expect(pulled.body.equals(bigPart.bytes)).toBe(true);
+  }));
+
 test("a disk that fails to read answers 503, never 404: what cannot be read is not gone", () =>
   withFaults(
     async (rig, files) => {

@@ -3,6 +3,7 @@ import { concatBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
+import { DegradingFileSystem, type SyncFailure } from "./degrading-file-system.ts";
 import type { FileStat, FileSystem, ReadableFile } from "./file-system.ts";
 import { translateFailure } from "./storage-failure.ts";
 
@@ -14,6 +15,8 @@ export interface FilesystemOptions {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
   readonly random: Random;
+  /** Told once, when a failed sync has ended all writing until the store is opened anew. */
+  readonly onDegraded?: (failure: SyncFailure) => void;
 }
 
 /**
@@ -30,7 +33,8 @@ const readSizeBytes = 1 << 20;
  *
  * A small object is written beside (in `berth/tmp`), synced, renamed to its name, and the folder
  * of that name is synced; a folder that was made on the way is synced into its parent. So a crash
- * at any point leaves the old object or the new one, and what was promised stays promised.
+ * at any point leaves the old object or the new one, and what was promised stays promised. What
+ * a sync that fails means is said in `degrading-file-system.ts`.
  */
 export class FilesystemStore implements ObjectStore {
   readonly #options: FilesystemOptions;
@@ -39,7 +43,8 @@ export class FilesystemStore implements ObjectStore {
 
   private constructor(options: FilesystemOptions) {
     this.#options = options;
-    this.#files = options.fileSystem;
+    const onDegraded = options.onDegraded ?? (() => undefined);
+    this.#files = new DegradingFileSystem(options.fileSystem, onDegraded);
   }
 
   /** Opens the store, and clears what an earlier crash left in its temporary folder. */
@@ -153,6 +158,15 @@ export class FilesystemStore implements ObjectStore {
         this.#durableFolders.delete(path);
         await this.#files.removeEmptyFolder(path);
       }
+    });
+  }
+
+  async settle(key: string): Promise<void> {
+    await this.#guard(`cannot sync ${key}`, async () => {
+      const folder = posix.dirname(this.#pathOf(key));
+      await this.#ensureFolder(folder);
+      // Its bytes were synced before it got this name.
+      await this.#syncFolder(folder);
     });
   }
 

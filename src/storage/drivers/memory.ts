@@ -94,6 +94,10 @@ export class MemoryStore implements ObjectStore {
     // A folder is here only while there is something in it.
   }
 
+  async settle(): Promise<void> {
+    // No power cut is outlived here.
+  }
+
   async remove(key: string): Promise<boolean> {
     return this.#objects.delete(key);
   }

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { statfsSync, statSync } from "node:fs";
 import {
   type FileHandle,
   mkdir,
@@ -13,6 +13,29 @@ import type { FileStat, FileSystem, ReadableFile, WritableFile } from "./file-sy
 
 /** IOV_MAX of Linux: a call with more pieces is refused. */
 const vectorsMax = 1024;
+
+/** `f_type` of statfs(2), for the kinds that an operator should know of. */
+const kinds: ReadonlyMap<number, FileSystemKind> = new Map([
+  [0x6969, "nfs"],
+  [0x517b, "smb"],
+  [0xff534d42, "smb"],
+  [0xfe534d42, "smb"],
+  [0x65735546, "fuse"],
+  [0x794c7630, "overlay"],
+  [0x01021994, "tmpfs"],
+  [0x858458f6, "tmpfs"],
+]);
+
+export type FileSystemKind = "nfs" | "smb" | "fuse" | "overlay" | "tmpfs";
+
+/** What kind of file system `path` is on; undefined for a local disk, and where nobody can say. */
+export function fileSystemKind(path: string): FileSystemKind | undefined {
+  try {
+    return kinds.get(statfsSync(path).type >>> 0);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The real file system. The one door to `node:fs` for stored bytes. */
 export const nodeFileSystem: FileSystem = {

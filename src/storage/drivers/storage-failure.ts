@@ -22,8 +22,13 @@ const unavailableCodes: ReadonlySet<string> = new Set([
  */
 export function translateFailure(cause: unknown, action: string): Error {
   if (cause instanceof RegistryError) return cause;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const code = codeOf(cause);
   if (fullCodes.has(code)) return new RegistryError("storageFull", {}, { cause });
   if (unavailableCodes.has(code)) return new RegistryError("storageUnavailable", {}, { cause });
   return new Error(action, { cause });
+}
+
+/** The code of a failed system call; empty for any other error. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
