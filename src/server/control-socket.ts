@@ -1,4 +1,5 @@
 import { chmodSync } from "node:fs";
+import type { Logger } from "../base/logger.ts";
 import { CommandArguments, type CommandParts, type ExitCode } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
 import { listenProblem } from "./listen-problem.ts";
@@ -17,6 +18,7 @@ export interface ControlOptions {
   readonly path: string;
   readonly version: string;
   readonly parts: Omit<CommandParts, "print" | "signal">;
+  readonly logger: Logger;
   /** Aborted when the server stops. */
   readonly ends: AbortSignal;
 }
@@ -27,8 +29,8 @@ export type ControlLine =
   | { readonly exit: ExitCode }
   | { readonly error: string };
 
-/** @throws {Error} with a sentence when the socket cannot be opened. */
-export async function startControlSocket(options: ControlOptions): Promise<Server> {
+/** Undefined when the socket cannot be opened: the registry serves, and the log says so. */
+export async function startControlSocket(options: ControlOptions): Promise<Server | undefined> {
   const listen = { kind: "unix", path: options.path } as const;
   try {
     await removeStaleSocket(options.path);
@@ -41,7 +43,11 @@ export async function startControlSocket(options: ControlOptions): Promise<Serve
     chmodSync(options.path, 0o600);
     return server;
   } catch (error) {
-    throw listenProblem(error, { key: "the control socket", listen });
+    // A path of more than about 100 bytes, or a file system without sockets.
+    options.logger.warn("commands such as berth gc run cannot reach this server", {
+      error: listenProblem(error, { key: "the control socket", listen }),
+    });
+    return undefined;
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
 import { openConfiguredRegistry } from "./open-registry.ts";
+import { holdRoot } from "./root-owner.ts";
 
 /** A command as it was typed. */
 export interface CommandCall {
@@ -33,8 +34,10 @@ export async function runCommand(config: Config, call: CommandCall): Promise<Exi
   if (driver.kind === "inmemory") {
     throw new Error("a registry in memory takes no commands: it is in no file and keeps nothing");
   }
-  const response = await callServer(controlPath(resolve(driver.rootDirectory)), call);
-  return response === undefined ? runHere(config, call) : readAnswer(response, call.print);
+  const rootFolder = resolve(driver.rootDirectory);
+  const response = await callServer(controlPath(rootFolder), call);
+  if (response !== undefined) return readAnswer(response, call.print);
+  return runHere(config, rootFolder, call);
 }
 
 /** Where a server on that root listens for commands. */
@@ -94,11 +97,12 @@ function takeLine(text: string, print: (line: string) => void): ExitCode | undef
 }
 
 /** No server: this process has the registry to itself. */
-async function runHere(config: Config, call: CommandCall): Promise<ExitCode> {
+async function runHere(config: Config, rootFolder: string, call: CommandCall): Promise<ExitCode> {
   const command = commands.get(call.name);
   if (command === undefined) throw new Error(`there is no command ${call.name}`);
   const logger = commandLogger("warn");
   const basics = { clock: systemClock, random: systemRandom, logger };
+  const root = holdRoot(rootFolder, basics);
   const opened = await openConfiguredRegistry(config, basics);
   const parts: CommandParts = {
     ...basics,
@@ -114,6 +118,7 @@ async function runHere(config: Config, call: CommandCall): Promise<ExitCode> {
     return await command(parts, new CommandArguments(call.values));
   } finally {
     await opened.close();
+    root.release();
     logger.flush();
   }
 }

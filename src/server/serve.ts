@@ -269,6 +269,7 @@ async function startControl(
   const { driver } = config.storage;
   if (driver.kind !== "filesystem") return undefined;
   return startControlSocket({
+    logger,
     path: controlPath(resolve(driver.rootDirectory)),
     version: served.version,
     parts: {

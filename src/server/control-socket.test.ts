@@ -1,0 +1,71 @@
+/** Commands on a registry that is served, and on one that is not. */
+import { expect, test } from "bun:test";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { loadConfig } from "../config/load.ts";
+import { runCommand } from "./run-command.ts";
+import { serve } from "./serve.ts";
+import { testFolder } from "./test-support.ts";
+
+function setUp() {
+  const folder = testFolder();
+  const data = join(folder.path, "data");
+  const text = `
+version: 0.1
+log: { level: error, accesslog: { disabled: true } }
+storage: { filesystem: { rootdirectory: ${data} } }
+http: { addr: "127.0.0.1:0" }
+`;
+  const loaded = loadConfig({ text, environment: {} });
+  const lines: string[] = [];
+  const call = (name: string, values = {}, version = "1") =>
+    runCommand(loaded.config, {
+      name,
+      values,
+      version,
+      signal: new AbortController().signal,
+      print: (line) => lines.push(line),
+    });
+  const start = () => serve(loaded, { version: "1", activatedSocket: undefined });
+  return { folder, data, lines, call, start, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+}
+
+test("a command runs in the server that has the registry open, and says there what it says here", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  expect(statSync(join(rig.data, "berth/control.sock")).mode & 0o777).toBe(0o600);
+  expect(await rig.call("gc run")).toBe(0);
+  const served = rig.lines.splice(0);
+  expect(served.join("\n")).toContain("0 blobs (0 B) to the trash");
+  await server.stop();
+  expect(await rig.call("gc run")).toBe(0);
+  expect(rig.lines).toEqual(served);
+  expect(existsSync(join(rig.data, "berth/owner.json"))).toBe(false);
+});
+
+test("what a command refuses comes back as its sentence, and its exit code as it is", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  expect(await rig.call("tag history", { repository: "team/app", tag: "v1" })).toBe(1);
+  expect(rig.lines).toEqual(["nothing is recorded of team/app:v1"]);
+  expect(rig.call("tag history", { repository: "Team", tag: "v1" })).rejects.toThrow(
+    "Team is not a repository name",
+  );
+  expect(rig.call("tag history", {})).rejects.toThrow("the command wants repository");
+  expect(rig.call("make coffee")).rejects.toThrow("the server knows no command make coffee");
+  expect(rig.call("gc run", {}, "2")).rejects.toThrow("use the same executable");
+  await server.stop();
+});
+
+test("a socket that a killed server left is no server", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  await server.stop();
+  Bun.spawnSync([
+    process.execPath,
+    "-e",
+    `require("node:net").createServer().listen(${JSON.stringify(join(rig.data, "berth/control.sock"))}, () => process.kill(process.pid, "SIGKILL"))`,
+  ]);
+  expect(existsSync(join(rig.data, "berth/control.sock"))).toBe(true);
+  expect(await rig.call("gc status")).toBe(0);
+});
