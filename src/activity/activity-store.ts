@@ -7,6 +7,8 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { Actor, Entry, PageBack } from "./records.ts";
+import type { TrashStore } from "./trash-store.ts";
 
 /** A tag was set, moved or removed. */
 export interface TagEvent {
@@ -18,16 +20,6 @@ export interface TagEvent {
   readonly after?: Digest;
   readonly atMs: number;
   readonly by: Actor;
-}
-
-/** Who did something, as far as it is known. */
-export interface Actor {
-  /** The name that the request was authenticated with; absent for an anonymous one. */
-  readonly name?: string;
-  /** The client's User-Agent. */
-  readonly client?: string;
-  /** The client's network address. */
-  readonly address?: string;
 }
 
 export interface Pull {
@@ -71,15 +63,6 @@ export interface AuditEntry {
   readonly details?: string;
 }
 
-/** A page from the newest entry back. */
-export interface PageBack {
-  /** Exclusive: the `id` of the last entry of the page before. */
-  readonly before?: number;
-  readonly limit: number;
-}
-
-export type Entry<T> = T & { readonly id: number };
-
 /**
  * The records: what happened, which no layout can tell and people back up.
  *
@@ -115,6 +98,9 @@ export interface ActivityStore {
   recordAudit(entry: AuditEntry): Promise<void>;
   /** Newest first. */
   listAudit(page: PageBack): Promise<readonly Entry<AuditEntry>[]>;
+
+  /** What was deleted and can be taken back. */
+  readonly trash: TrashStore;
 
   /** Writes what is collected in memory. */
   flush(): Promise<void>;

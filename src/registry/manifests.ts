@@ -1,4 +1,4 @@
-import type { Actor } from "../activity/activity-store.ts";
+import type { Actor } from "../activity/records.ts";
 import type { ManifestStat } from "../metadata/metadata-store.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";

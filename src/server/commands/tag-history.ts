@@ -1,4 +1,4 @@
-import type { Actor } from "../../activity/activity-store.ts";
+import type { Actor } from "../../activity/records.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { repositoryNamed, tagNamed } from "./names.ts";
