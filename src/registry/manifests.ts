@@ -7,8 +7,11 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
+import { linkManifest } from "./link-manifest.ts";
 import { lockDigests } from "./lock-digests.ts";
+import { moveTag } from "./move-tag.ts";
 import { checkReferences } from "./reference-check.ts";
+import type { Removals } from "./removals.ts";
 
 /** A manifest that a client pushes. */
 export interface ManifestPush {
@@ -32,9 +35,11 @@ export interface PushedManifest {
 /** Pushing, pulling and deleting manifests (distribution-spec end-3, end-7, end-9). */
 export class Manifests {
   readonly #context: RegistryContext;
+  readonly #removals: Removals;
 
-  constructor(context: RegistryContext) {
+  constructor(context: RegistryContext, removals: Removals) {
     this.#context = context;
+    this.#removals = removals;
   }
 
   /** @throws {RegistryError} `manifestUnknown` */
@@ -89,7 +94,7 @@ export class Manifests {
    * @throws {RegistryError} `manifest…`, `digestMismatch`
    */
   async push(push: ManifestPush): Promise<PushedManifest> {
-    const { name, reference, bytes } = push;
+    const { name, reference, bytes, actor } = push;
     const manifest = parseChecked(bytes, push.contentType);
     const digest = digestOf(bytes, algorithmFor(reference));
     if (reference.kind === "digest" && reference.digest !== digest) {
@@ -103,8 +108,9 @@ export class Manifests {
       await this.#context.blobs.put(digest, bytes);
       leases.touch(digest);
       this.#context.reader.remember(digest, bytes);
-      await this.#link({ name, digest, manifest, sizeBytes: bytes.byteLength });
-      for (const tag of tags) await this.#moveTag(push, tag, digest);
+      const linked = { digest, manifest, sizeBytes: bytes.byteLength };
+      await linkManifest(name, linked, this.#context);
+      for (const tag of tags) await moveTag({ name, tag, digest, actor }, this.#context);
     });
     return { digest, subject: manifest.subject?.digest, tags };
   }
@@ -116,95 +122,11 @@ export class Manifests {
    * @throws {RegistryError} `manifestUnknown`
    */
   async remove(name: RepositoryName, reference: Reference, actor: Actor): Promise<void> {
-    if (reference.kind === "tag") await this.#removeTag(name, reference.tag, actor);
-    else await this.#removeManifest(name, reference.digest, actor);
-  }
-
-  async #link(pushed: {
-    readonly name: RepositoryName;
-    readonly digest: Digest;
-    readonly manifest: Manifest;
-    readonly sizeBytes: number;
-  }): Promise<void> {
-    const { links, metadata, locks, clock, reader } = this.#context;
-    const { name, ...record } = pushed;
-    const config = await reader.configOf(pushed.manifest);
-    await locks.shared(`repository:${name}`, async () => {
-      await links.writeRevision(name, pushed.digest);
-      await metadata.recordManifest(name, {
-        ...record,
-        pushedAtMs: clock.nowMs(),
-        ...(config !== undefined && { config }),
-      });
-    });
-  }
-
-  async #moveTag(push: ManifestPush, tag: Tag, digest: Digest): Promise<void> {
-    const { links, metadata, locks, lookup, activity, clock } = this.#context;
-    const { name, actor } = push;
-    await locks.shared(`repository:${name}`, () =>
-      locks.exclusive(`tag:${name}:${tag}`, async () => {
-        const before = (await lookup.findTag(name, tag))?.digest;
-        const link = await links.writeTag(name, tag, digest);
-        await metadata.recordTag(name, {
-          tag,
-          digest,
-          pushedAtMs: link.modifiedAtMs,
-          stamp: link.stamp,
-        });
-        await activity.recordTagEvent({
-          repository: name,
-          tag,
-          ...(before !== undefined && { before }),
-          after: digest,
-          atMs: clock.nowMs(),
-          by: actor,
-        });
-      }),
-    );
-  }
-
-  async #removeTag(name: RepositoryName, tag: Tag, actor: Actor): Promise<void> {
-    const { links, metadata, locks, lookup, activity, clock } = this.#context;
-    await locks.shared(`repository:${name}`, () =>
-      locks.exclusive(`tag:${name}:${tag}`, async () => {
-        const before = (await lookup.findTag(name, tag))?.digest;
-        const isRemoved = await links.removeTag(name, tag);
-        await metadata.removeTag(name, tag);
-        if (!isRemoved) throw manifestUnknown(name, { kind: "tag", tag });
-        await activity.recordTagEvent({
-          repository: name,
-          tag,
-          ...(before !== undefined && { before }),
-          atMs: clock.nowMs(),
-          by: actor,
-        });
-      }),
-    );
-  }
-
-  async #removeManifest(name: RepositoryName, digest: Digest, actor: Actor): Promise<void> {
-    const { links, metadata, locks, adoption, activity, clock } = this.#context;
-    // Which tags point to the manifest is known for certain only once the repository is adopted.
-    await adoption.adopt(name);
-    await locks.exclusive(digest, async () => {
-      await this.stat(name, { kind: "digest", digest });
-      for (;;) {
-        const tags = await metadata.tagsOfManifest(name, digest, 1000);
-        if (tags.length === 0) break;
-        for (const tag of tags) await this.#removeTag(name, tag, actor);
-      }
-      await locks.shared(`repository:${name}`, async () => {
-        await links.removeRevision(name, digest);
-        await metadata.removeManifest(name, digest);
-      });
-      await activity.recordAudit({
-        atMs: clock.nowMs(),
-        by: actor,
-        action: "delete manifest",
-        target: `${name}@${digest}`,
-      });
-    });
+    const target =
+      reference.kind === "tag"
+        ? ({ kind: "tag", name, tag: reference.tag } as const)
+        : ({ kind: "manifest", name, digest: reference.digest } as const);
+    await this.#removals.remove([target], actor);
   }
 }
 

@@ -40,4 +40,10 @@ export const serverMetrics = {
     name: "berth_adoption_checked_repositories",
     help: "Repositories whose metadata was compared with the storage since the start.",
   },
+  restores: {
+    type: "counter",
+    name: "berth_restores_total",
+    help: "Tags and manifests that were taken back after they had been deleted or moved.",
+    labels: ["kind"],
+  },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;
