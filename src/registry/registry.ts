@@ -10,6 +10,7 @@ import { Manifests } from "./manifests.ts";
 import { Referrers } from "./referrers.ts";
 import { Removals } from "./removals.ts";
 import { Tags } from "./tags.ts";
+import { Undo } from "./undo.ts";
 import { Uploads } from "./uploads.ts";
 
 /**
@@ -23,6 +24,7 @@ export class Registry {
   readonly manifests: Manifests;
   readonly tags: Tags;
   readonly removals: Removals;
+  readonly undo: Undo;
   readonly referrers: Referrers;
   readonly catalog: Catalog;
   readonly adoption: Adoption;
@@ -31,6 +33,7 @@ export class Registry {
     this.adoption = context.adoption;
     this.blobs = new Blobs(context);
     this.uploads = new Uploads(context);
+    this.undo = new Undo(context);
     this.removals = new Removals(context);
     this.manifests = new Manifests(context, this.removals);
     this.tags = new Tags(context);
