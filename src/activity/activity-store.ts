@@ -8,6 +8,8 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { CollectedStore } from "./collected-store.ts";
+import type { Actor, Entry, PageBack } from "./records.ts";
+import type { TrashStore } from "./trash-store.ts";
 
 /** A tag was set, moved or removed. */
 export interface TagEvent {
@@ -19,16 +21,6 @@ export interface TagEvent {
   readonly after?: Digest;
   readonly atMs: number;
   readonly by: Actor;
-}
-
-/** Who did something, as far as it is known. */
-export interface Actor {
-  /** The name that the request was authenticated with; absent for an anonymous one. */
-  readonly name?: string;
-  /** The client's User-Agent. */
-  readonly client?: string;
-  /** The client's network address. */
-  readonly address?: string;
 }
 
 export interface Pull {
@@ -72,15 +64,6 @@ export interface AuditEntry {
   readonly details?: string;
 }
 
-/** A page from the newest entry back. */
-export interface PageBack {
-  /** Exclusive: the `id` of the last entry of the page before. */
-  readonly before?: number;
-  readonly limit: number;
-}
-
-export type Entry<T> = T & { readonly id: number };
-
 /**
  * The records: what happened, which no layout can tell and people back up.
  *
@@ -119,6 +102,8 @@ export interface ActivityStore {
 
   /** Blobs that collection has ended, and why. */
   readonly collected: CollectedStore;
+  /** What was deleted and can be taken back. */
+  readonly trash: TrashStore;
 
   /** Writes what is collected in memory. */
   flush(): Promise<void>;

@@ -6,22 +6,26 @@ import { postgresSkipReason, testPostgres } from "../../test/support/postgres.ts
 import { silentLogger } from "../base/logger.ts";
 import { activityStoreSuite } from "./activity-store.suite.ts";
 import { openActivityStore } from "./sql-activity-store.ts";
+import { trashStoreSuite } from "./trash-store.suite.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "berth-activity-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const options = { logger: silentLogger };
 
-activityStoreSuite("SQLite", () =>
-  openActivityStore({ kind: "sqlite", path: join(folder, "berth.sqlite") }, options),
-);
+const openSqlite = () =>
+  openActivityStore({ kind: "sqlite", path: join(folder, "berth.sqlite") }, options);
+activityStoreSuite("SQLite", openSqlite);
+trashStoreSuite("SQLite", openSqlite);
 
 const skipped = postgresSkipReason;
 if (skipped === undefined) {
-  activityStoreSuite("PostgreSQL", async () => {
+  const openPostgres = async () => {
     const { url } = await testPostgres();
     return openActivityStore({ kind: "postgres", url, schema: "activity_suite" }, options);
-  });
+  };
+  activityStoreSuite("PostgreSQL", openPostgres);
+  trashStoreSuite("PostgreSQL", openPostgres);
 } else {
   describe("PostgreSQL", () => {
     test.skip(skipped, () => undefined);

@@ -7,20 +7,20 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import {
   type ActivityStore,
-  type Actor,
   type Attempt,
   type AuditEntry,
   attemptsKept,
   type DayOfPulls,
-  type Entry,
-  type PageBack,
   type Pull,
   type PullStatistics,
   type TagEvent,
 } from "./activity-store.ts";
+import { actorOf, actorRow, shortened } from "./actor-columns.ts";
 import { CollectedStore } from "./collected-store.ts";
 import { type Collected, Collector } from "./collector.ts";
 import { GroupCommit } from "./group-commit.ts";
+import type { Entry, PageBack } from "./records.ts";
+import { SqlTrashStore } from "./sql-trash-store.ts";
 import { prepareReading, prepareWriting } from "./statements.ts";
 import { type ActivityTables, activityMigrations } from "./tables.ts";
 
@@ -33,9 +33,6 @@ export interface ActivityOptions {
 const flushIntervalMsDefault = 2_000;
 const entriesPerFlush = 1_000;
 const entriesMax = 50_000;
-
-/** What a client sends of itself is cut to this length. */
-const actorTextLengthMax = 300;
 
 /** Larger than any id that a database gives. */
 const newest = Number.MAX_SAFE_INTEGER;
@@ -54,6 +51,7 @@ export async function openActivityStore(
 }
 
 class SqlActivityStore implements ActivityStore {
+  readonly trash: SqlTrashStore;
   readonly #database: Database<ActivityTables>;
   readonly #reading: ReturnType<typeof prepareReading>;
   readonly #writing: ReturnType<typeof prepareWriting>;
@@ -67,6 +65,7 @@ class SqlActivityStore implements ActivityStore {
     this.#reading = prepareReading(database);
     this.#writing = prepareWriting(database);
     this.collected = new CollectedStore(database);
+    this.trash = new SqlTrashStore(database);
     this.#collector = new Collector({
       write: (collected) => this.#writeCollected(collected),
       logger: options.logger,
@@ -165,6 +164,7 @@ class SqlActivityStore implements ActivityStore {
       await this.#collector.flush();
       await this.#tagEvents.settled();
       await this.#audit.settled();
+      await this.trash.settled();
     } finally {
       await this.#database.close();
     }
@@ -225,34 +225,6 @@ class SqlActivityStore implements ActivityStore {
       await transaction.run(this.#writing.trimAttempts, { skip: attemptsKept });
     });
   }
-}
-
-function actorRow(actor: Actor) {
-  return {
-    actor: shortenedOrNull(actor.name),
-    client: shortenedOrNull(actor.client),
-    address: shortenedOrNull(actor.address),
-  };
-}
-
-function shortenedOrNull(text: string | undefined): string | null {
-  return text === undefined ? null : shortened(text);
-}
-
-function shortened(text: string): string {
-  return text.slice(0, actorTextLengthMax);
-}
-
-function actorOf(row: {
-  readonly actor: string | null;
-  readonly client: string | null;
-  readonly address: string | null;
-}): Actor {
-  return {
-    ...(row.actor === null ? {} : { name: row.actor }),
-    ...(row.client === null ? {} : { client: row.client }),
-    ...(row.address === null ? {} : { address: row.address }),
-  };
 }
 
 interface StatisticsRow {

@@ -3,11 +3,12 @@ import type { ColumnTypes, Migration } from "../database/migrations.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { RemovalAction } from "./trash-store.ts";
 
 /** PostgreSQL's driver reads its 64-bit integers as text; `Number()` takes both. */
 type Integer = ColumnType<number | string, number, number>;
 
-/** Who did it; the same columns in three tables. */
+/** Who did it; the same columns in four tables. */
 interface ActorColumns {
   /** The authenticated name; null for an anonymous request. */
   actor: string | null;
@@ -74,6 +75,30 @@ export interface ActivityTables {
     /** Repositories that held it at last, the first few, for people. */
     held_by: string;
   };
+  /** What was deleted and can be taken back; design D4. */
+  trash: ActorColumns & {
+    id: Generated<number | string>;
+    at_ms: Integer;
+    /** The entry goes only when the clock is past this. */
+    expires_at_ms: Integer;
+    /** A UUID: what was deleted together. */
+    operation: string;
+    action: RemovalAction;
+    kind: "tag" | "manifest";
+    repository: RepositoryName;
+    /** Empty for a manifest. */
+    tag: Tag | "";
+    /** Of the manifest; a tag's is the one that it pointed to. */
+    digest: Digest;
+    media_type: string;
+    /** Of the whole image, as far as it is known. */
+    size_bytes: Integer;
+  };
+  /** The bytes that an entry keeps from collection. */
+  trash_blobs: {
+    trash_id: ColumnType<number | string, number | string, never>;
+    digest: Digest;
+  };
 }
 
 export const activityMigrations: readonly Migration[] = [
@@ -96,6 +121,10 @@ export const activityMigrations: readonly Migration[] = [
       "create index collected_by_digest on collected (digest, id)",
       "create index collected_by_time on collected (at_ms)",
     ],
+  },
+  {
+    name: "the trash of names",
+    statements: trashTables,
   },
 ];
 
@@ -144,5 +173,36 @@ function pullTables({ integer, text, clustered }: ColumnTypes): readonly string[
       count ${integer} not null,
       primary key (repository, day)
     )${clustered}`,
+  ];
+}
+
+function trashTables({ id, integer, text, clustered }: ColumnTypes): readonly string[] {
+  return [
+    `create table trash (
+      id ${id},
+      at_ms ${integer} not null,
+      expires_at_ms ${integer} not null,
+      actor ${text},
+      client ${text},
+      address ${text},
+      operation ${text} not null,
+      action ${text} not null,
+      kind ${text} not null,
+      repository ${text} not null,
+      tag ${text} not null,
+      digest ${text} not null,
+      media_type ${text} not null,
+      size_bytes ${integer} not null
+    )`,
+    "create index trash_by_repository on trash (repository, id)",
+    "create index trash_by_manifest on trash (repository, digest, id)",
+    "create index trash_by_operation on trash (operation, id)",
+    "create index trash_by_expiry on trash (expires_at_ms, id)",
+    `create table trash_blobs (
+      trash_id ${integer} not null references trash (id) on delete cascade,
+      digest ${text} not null,
+      primary key (trash_id, digest)
+    )${clustered}`,
+    "create index trash_blobs_by_digest on trash_blobs (digest, trash_id)",
   ];
 }

@@ -44,6 +44,7 @@ export function buildConfig(settings: Settings): Config {
       trashGraceMs: settings.number("gc.trashgrace"),
       rate: settings.number("gc.rate"),
     },
+    trash: { retentionMs: settings.number("trash.retention") },
   };
 }
 

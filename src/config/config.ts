@@ -18,6 +18,8 @@ export interface Config {
   readonly tags: { readonly maxTags: number };
   readonly validation: ValidationConfig;
   readonly gc: GcConfig;
+  /** 0 when nothing can be taken back. */
+  readonly trash: { readonly retentionMs: number };
 }
 
 export interface GcConfig {

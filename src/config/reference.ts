@@ -65,6 +65,7 @@ const groupNames = [
   "version",
   "storage",
   "gc",
+  "trash",
   "auth",
   "http",
   "log",

@@ -17,12 +17,14 @@ import { httpKeys, httpSections } from "./keys/http-keys.ts";
 import { logKeys, logSections } from "./keys/log-keys.ts";
 import { otherKeys, otherSections } from "./keys/other-keys.ts";
 import { storageKeys, storageSections } from "./keys/storage-keys.ts";
+import { trashKeys, trashSections } from "./keys/trash-keys.ts";
 
 const table = [
   ...otherKeys,
   ...logKeys,
   ...storageKeys,
   ...gcKeys,
+  ...trashKeys,
   ...authKeys,
   ...httpKeys,
 ] as const;
@@ -37,6 +39,7 @@ export const sections: readonly Section[] = [
   ...logSections,
   ...storageSections,
   ...gcSections,
+  ...trashSections,
   ...authSections,
   ...httpSections,
   ...otherSections,

@@ -71,6 +71,7 @@ export interface RoundResult {
 /** Blobs that are locked together, and whose folders are synced together. */
 const blobsPerBatch = 100;
 
+const entriesPerBatch = 500;
 const holdersMax = 3;
 
 /** Where the time of the last run is kept, to notice a clock that went back between two. */
@@ -103,6 +104,7 @@ export class Collector {
     await this.#mendFrozen();
     // First what gives space back: a full disk takes no rows, and so nothing new to the trash.
     await this.#removeTrashed(round, result);
+    await this.#forgetExpired(round);
     await this.#trashUnreferenced(round, result);
     const mayGoOn = async (): Promise<boolean> =>
       !round.signal.aborted && (await this.#problem()) === undefined;
@@ -149,6 +151,17 @@ export class Collector {
         "push them again, delete them, or run berth fsck --repair",
       { ...first },
     );
+  }
+
+  /** What was deleted so long ago that it can no longer be taken back keeps nothing any more. */
+  async #forgetExpired(round: RoundOptions): Promise<void> {
+    const { trash } = this.#parts.activity;
+    while (!round.signal.aborted && (await this.#problem()) === undefined) {
+      const entries = await trash.expired(this.#parts.clock.nowMs(), entriesPerBatch);
+      if (entries.length === 0) return;
+      await round.pace(entries.length);
+      await trash.remove(entries.map((entry) => entry.id));
+    }
   }
 
   async *#candidates(): AsyncGenerator<readonly BlobState[]> {

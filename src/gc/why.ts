@@ -1,4 +1,5 @@
 import type { CollectedBlob } from "../activity/collected-store.ts";
+import type { TrashEntry } from "../activity/trash-store.ts";
 import type { BlobState, BlobUse, FrozenRepository } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -18,6 +19,8 @@ export interface Reasons {
     /** Indexes that list the manifest. */
     readonly parents: readonly Digest[];
   })[];
+  /** What was deleted, can be taken back, and needs it then. */
+  readonly undo: readonly TrashEntry[];
   /** Set while somebody was told of it lately. */
   readonly leasedUntilMs: number | undefined;
   readonly isFrozen: boolean;
@@ -48,6 +51,7 @@ export async function reasonsFor(digest: Digest, parts: Parts): Promise<Reasons>
     sizeBytes: (await blobs.sizeOf(digest)) ?? (await blobs.sizeInTrash(digest)),
     linkedBy: await metadata.repositoriesWithBlob(digest, listedMax),
     references,
+    undo: await activity.trash.keepersOf(digest, listedMax),
     leasedUntilMs: leases.leasedUntilMs(state?.touchedAtMs),
     isFrozen: state !== undefined && (await collection.isFrozen(digest)),
     frozen: await collection.frozenRepositories(listedMax),

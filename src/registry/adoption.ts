@@ -1,3 +1,4 @@
+import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
@@ -12,6 +13,7 @@ import type {
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { LinkStore } from "../storage/link-store.ts";
+import { recordFoundMoves } from "./found-moves.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
 
 /** How long adoption may go without a sign of life in the log. */
@@ -19,6 +21,9 @@ const progressIntervalMs = 5_000;
 
 /** A look that a push has overtaken is repeated so often before pushes have to wait. */
 const attemptsBesidePushes = 3;
+
+/** Set in the metadata once they have agreed with the whole storage. */
+const completedKey = "adoption.completed";
 
 interface Comparison {
   /** Equal names and stamps count as equal content. */
@@ -57,6 +62,8 @@ export class Adoption {
    */
   readonly #doubts = new Map<RepositoryName, number>();
   #isComplete = false;
+  /** Whether a tag that differs was moved, or is only seen for the first time. */
+  #knewAll: boolean | undefined;
   #checked = 0;
   #failed = 0;
   #changed = 0;
@@ -136,6 +143,10 @@ export class Adoption {
     }
     await this.#forgetVanished(seen);
     this.#isComplete = this.#failed === 0;
+    if (this.#isComplete && !(await this.#hasKnownAll())) {
+      await this.#parts.metadata.writeState(completedKey, "1");
+      this.#knewAll = true;
+    }
     const durationMs = Math.round(clock.monotonicMs() - startedMs);
     const counts = { repositories: seen.size, changed: this.#changed, failed: this.#failed };
     if (this.#isComplete) {
@@ -234,13 +245,23 @@ export class Adoption {
     const { metadata } = this.#parts;
     const before = await metadata.snapshotOf(name);
     if (how.trustsStamps && (await this.#isSame(name, before))) return true;
-    const isReplaced = await metadata.replaceRepository(
-      name,
-      await this.read(name),
-      before.revision,
-    );
+    const found = await this.read(name);
+    // A repository that was never recorded has no history that could miss something.
+    if ((await this.#hasKnownAll()) && (await metadata.hasRepository(name))) {
+      await recordFoundMoves(name, { recorded: before, found }, this.#parts);
+    }
+    const isReplaced = await metadata.replaceRepository(name, found, before.revision);
     if (isReplaced) this.#changed += 1;
     return isReplaced;
+  }
+
+  /**
+   * True when the metadata have known the whole storage once. Before that, tags are not there
+   * because nobody has looked, and a history of a fresh volume would be invented.
+   */
+  async #hasKnownAll(): Promise<boolean> {
+    this.#knewAll ??= (await this.#parts.metadata.readState(completedKey)) !== undefined;
+    return this.#knewAll;
   }
 
   /** Compares names and stamps; reads nothing. */
@@ -288,6 +309,10 @@ export class Adoption {
           // Pushed since the walk went by? Then it is there now.
           if ((await links.listRevisions(name)).length > 0) return;
           if ((await links.listLayers(name)).length > 0) return;
+          const recorded = await metadata.snapshotOf(name);
+          if (await this.#hasKnownAll()) {
+            await recordFoundMoves(name, { recorded, found: { tags: [] } }, this.#parts);
+          }
           await metadata.removeRepository(name);
         });
       }
@@ -309,6 +334,7 @@ interface AdoptionParts {
   readonly links: LinkStore;
   readonly blobs: BlobStore;
   readonly metadata: MetadataStore;
+  readonly activity: ActivityStore;
   readonly reader: ManifestReader;
   readonly locks: SharedLocks;
   readonly clock: Clock;

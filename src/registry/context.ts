@@ -1,6 +1,8 @@
 import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Counter } from "../base/metrics.ts";
+import type { Random } from "../base/random.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type { MetadataStore } from "../metadata/metadata-store.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
@@ -23,7 +25,10 @@ export interface RegistryParts {
   readonly activity: ActivityStore;
   readonly policy: RegistryPolicy;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
+  /** Counts what is taken back; absent for commands, whose measurements nobody reads. */
+  readonly restores?: Counter | undefined;
 }
 
 /** What every use case works with. */

@@ -43,14 +43,23 @@ export class Lookup {
    * gets an answer holds a lease from then on.
    */
   async findBlob(name: RepositoryName, digest: Digest): Promise<Content | undefined> {
-    const { adoption, metadata, links, blobs, leases } = this.#parts;
-    const isLinked = adoption.isCurrent(name)
+    if (!(await this.holdsBlob(name, digest))) return undefined;
+    const content = await this.content(digest);
+    if (content !== undefined) this.#parts.leases.touch(digest);
+    return content;
+  }
+
+  /** True when the repository holds the blob, whether its bytes are there or not. */
+  async holdsBlob(name: RepositoryName, digest: Digest): Promise<boolean> {
+    const { adoption, metadata, links } = this.#parts;
+    return adoption.isCurrent(name)
       ? (await metadata.findBlob(name, digest)) !== undefined
       : (await links.readLayer(name, digest)) !== undefined;
-    if (!isLinked) return undefined;
-    const content = blobs.content(digest) ?? (await this.#fromTrash(digest));
-    if (content !== undefined) leases.touch(digest);
-    return content;
+  }
+
+  /** The bytes of a digest, whoever may see them; out of the trash when they are there. */
+  async content(digest: Digest): Promise<Content | undefined> {
+    return this.#parts.blobs.content(digest) ?? this.#fromTrash(digest);
   }
 
   async #fromTrash(digest: Digest): Promise<Content | undefined> {

@@ -1,4 +1,4 @@
-import type { Actor, AuditEntry, TagEvent } from "../activity/activity-store.ts";
+import type { Actor } from "../activity/records.ts";
 import type { ManifestStat } from "../metadata/metadata-store.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
@@ -7,9 +7,11 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
+import { linkManifest } from "./link-manifest.ts";
 import { shareDigests } from "./lock-digests.ts";
-import { isDatabaseFailure, noteRemoval, record, recordRemoval } from "./recording.ts";
+import { moveTag } from "./move-tag.ts";
 import { checkReferences } from "./reference-check.ts";
+import type { Removals } from "./removals.ts";
 
 /** A manifest that a client pushes. */
 export interface ManifestPush {
@@ -33,9 +35,11 @@ export interface PushedManifest {
 /** Pushing, pulling and deleting manifests (distribution-spec end-3, end-7, end-9). */
 export class Manifests {
   readonly #context: RegistryContext;
+  readonly #removals: Removals;
 
-  constructor(context: RegistryContext) {
+  constructor(context: RegistryContext, removals: Removals) {
     this.#context = context;
+    this.#removals = removals;
   }
 
   /** @throws {RegistryError} `manifestUnknown` */
@@ -90,7 +94,7 @@ export class Manifests {
    * @throws {RegistryError} `manifest…`, `digestMismatch`
    */
   async push(push: ManifestPush): Promise<PushedManifest> {
-    const { name, reference, bytes } = push;
+    const { name, reference, bytes, actor } = push;
     const manifest = parseChecked(bytes, push.contentType);
     const digest = digestOf(bytes, algorithmFor(reference));
     if (reference.kind === "digest" && reference.digest !== digest) {
@@ -104,8 +108,9 @@ export class Manifests {
       await this.#context.blobs.put(digest, bytes);
       leases.touch(digest);
       this.#context.reader.remember(digest, bytes);
-      await this.#link({ name, digest, manifest, sizeBytes: bytes.byteLength });
-      for (const tag of tags) await this.#moveTag(push, tag, digest);
+      const linked = { digest, manifest, sizeBytes: bytes.byteLength };
+      await linkManifest(name, linked, this.#context);
+      for (const tag of tags) await moveTag({ name, tag, digest, actor }, this.#context);
     });
     return { digest, subject: manifest.subject?.digest, tags };
   }
@@ -117,116 +122,11 @@ export class Manifests {
    * @throws {RegistryError} `manifestUnknown`
    */
   async remove(name: RepositoryName, reference: Reference, actor: Actor): Promise<void> {
-    if (reference.kind === "tag") await this.#removeTag(name, reference.tag, actor);
-    else await this.#removeManifest(name, reference.digest, actor);
-  }
-
-  async #link(pushed: {
-    readonly name: RepositoryName;
-    readonly digest: Digest;
-    readonly manifest: Manifest;
-    readonly sizeBytes: number;
-  }): Promise<void> {
-    const { links, metadata, locks, clock, reader } = this.#context;
-    const { name, ...facts } = pushed;
-    const config = await reader.configOf(pushed.manifest);
-    await locks.shared(`repository:${name}`, async () => {
-      await links.writeRevision(name, pushed.digest);
-      await record(name, this.#context, () =>
-        metadata.recordManifest(name, {
-          ...facts,
-          pushedAtMs: clock.nowMs(),
-          ...(config !== undefined && { config }),
-        }),
-      );
-    });
-  }
-
-  async #moveTag(push: ManifestPush, tag: Tag, digest: Digest): Promise<void> {
-    const { links, metadata, locks, lookup, activity, clock } = this.#context;
-    const { name, actor } = push;
-    await locks.shared(`repository:${name}`, () =>
-      locks.exclusive(`tag:${name}:${tag}`, async () => {
-        const before = (await lookup.findTag(name, tag))?.digest;
-        const link = await links.writeTag(name, tag, digest);
-        await record(name, this.#context, () =>
-          metadata.recordTag(name, {
-            tag,
-            digest,
-            pushedAtMs: link.modifiedAtMs,
-            stamp: link.stamp,
-          }),
-        );
-        await activity.recordTagEvent({
-          repository: name,
-          tag,
-          ...(before !== undefined && { before }),
-          after: digest,
-          atMs: clock.nowMs(),
-          by: actor,
-        });
-      }),
-    );
-  }
-
-  async #removeTag(name: RepositoryName, tag: Tag, actor: Actor): Promise<void> {
-    const { links, metadata, locks, lookup, activity, clock } = this.#context;
-    await locks.shared(`repository:${name}`, () =>
-      locks.exclusive(`tag:${name}:${tag}`, async () => {
-        const before = (await lookup.findTag(name, tag))?.digest;
-        const isRemoved = await links.removeTag(name, tag);
-        await recordRemoval(name, this.#context, () => metadata.removeTag(name, tag));
-        if (!isRemoved) throw manifestUnknown(name, { kind: "tag", tag });
-        const event: TagEvent = {
-          repository: name,
-          tag,
-          ...(before !== undefined && { before }),
-          atMs: clock.nowMs(),
-          by: actor,
-        };
-        await noteRemoval({ ...event }, this.#context, () => activity.recordTagEvent(event));
-      }),
-    );
-  }
-
-  async #removeManifest(name: RepositoryName, digest: Digest, actor: Actor): Promise<void> {
-    const { links, metadata, locks, activity, clock } = this.#context;
-    await locks.exclusive(digest, async () => {
-      await this.stat(name, { kind: "digest", digest });
-      for (;;) {
-        const tags = await this.#tagsOf(name, digest);
-        if (tags.length === 0) break;
-        for (const tag of tags) await this.#removeTag(name, tag, actor);
-      }
-      await locks.shared(`repository:${name}`, async () => {
-        await links.removeRevision(name, digest);
-        await recordRemoval(name, this.#context, () => metadata.removeManifest(name, digest));
-      });
-      const entry: AuditEntry = {
-        atMs: clock.nowMs(),
-        by: actor,
-        action: "delete manifest",
-        target: `${name}@${digest}`,
-      };
-      await noteRemoval({ ...entry }, this.#context, () => activity.recordAudit(entry));
-    });
-  }
-
-  /** Some of the tags that point to the manifest; none when there are none. */
-  async #tagsOf(name: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
-    const { adoption, links, metadata } = this.#context;
-    try {
-      await adoption.adopt(name);
-      return await metadata.tagsOfManifest(name, digest, 1000);
-    } catch (error) {
-      // A database that takes no writes cannot adopt. The layout knows as well, only slower.
-      if (!isDatabaseFailure(error)) throw error;
-    }
-    const tags: Tag[] = [];
-    for (const tag of await links.listTags(name)) {
-      if ((await links.readTag(name, tag))?.digest === digest) tags.push(tag);
-    }
-    return tags;
+    const target =
+      reference.kind === "tag"
+        ? ({ kind: "tag", name, tag: reference.tag } as const)
+        : ({ kind: "manifest", name, digest: reference.digest } as const);
+    await this.#removals.remove([target], actor);
   }
 }
 

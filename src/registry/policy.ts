@@ -6,6 +6,8 @@ export interface RegistryPolicy {
   readonly validation: ValidationPolicy;
   /** How long an answer "this blob exists" keeps the blob from collection, in milliseconds. */
   readonly leaseMs: number;
+  /** How long what was deleted can be taken back, in milliseconds; 0 when it cannot. */
+  readonly trashRetentionMs: number;
 }
 
 /** `validation.*` of the configuration: what a manifest may name. */

@@ -60,6 +60,7 @@ async function openParts() {
     policy: {
       uploadsPerRepositoryMax: 100,
       leaseMs: 3_600_000,
+      trashRetentionMs: 3_600_000,
       validation: {
         isEnabled: true,
         urls: { allow: [], deny: [] },
@@ -67,6 +68,7 @@ async function openParts() {
       },
     },
     clock: systemClock,
+    random: systemRandom,
     logger,
   } as const;
   const registry = new Registry(createRegistryContext(parts));

@@ -8,7 +8,9 @@ import { Lookup } from "./lookup.ts";
 import { ManifestReader } from "./manifest-reader.ts";
 import { Manifests } from "./manifests.ts";
 import { Referrers } from "./referrers.ts";
+import { Removals } from "./removals.ts";
 import { Tags } from "./tags.ts";
+import { Undo } from "./undo.ts";
 import { Uploads } from "./uploads.ts";
 
 /**
@@ -21,6 +23,8 @@ export class Registry {
   readonly uploads: Uploads;
   readonly manifests: Manifests;
   readonly tags: Tags;
+  readonly removals: Removals;
+  readonly undo: Undo;
   readonly referrers: Referrers;
   readonly catalog: Catalog;
   readonly adoption: Adoption;
@@ -29,7 +33,9 @@ export class Registry {
     this.adoption = context.adoption;
     this.blobs = new Blobs(context);
     this.uploads = new Uploads(context);
-    this.manifests = new Manifests(context);
+    this.undo = new Undo(context);
+    this.removals = new Removals(context);
+    this.manifests = new Manifests(context, this.removals);
     this.tags = new Tags(context);
     this.referrers = new Referrers(context);
     this.catalog = new Catalog(context);

@@ -49,8 +49,8 @@ export class Collection {
   constructor(options: CollectionOptions) {
     this.#options = options;
     const { context, config, clock, logger, metrics } = options;
-    const undo = { keeps: async () => false };
-    this.#collector = new Collector({ ...context, undo, clock, logger }, config);
+    const parts = { ...context, undo: context.activity.trash, clock, logger };
+    this.#collector = new Collector(parts, config);
     this.#counters = metrics && {
       blobs: metrics.counter(serverMetrics.collectedBlobs),
       bytes: metrics.counter(serverMetrics.collectedBytes),

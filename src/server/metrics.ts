@@ -70,4 +70,10 @@ export const serverMetrics = {
     name: "berth_gc_frozen_repositories",
     help: "Repositories with manifests or tags that cannot be read, so that collection keeps what they may need.",
   },
+  restores: {
+    type: "counter",
+    name: "berth_restores_total",
+    help: "Tags and manifests that were taken back after they had been deleted or moved.",
+    labels: ["kind"],
+  },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;

@@ -74,7 +74,9 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     activity,
     policy: options.policy,
     clock,
+    random,
     logger,
+    restores: options.metrics?.counter(serverMetrics.restores),
   });
   const close = async (): Promise<void> => {
     await context.leases.flush();

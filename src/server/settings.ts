@@ -25,6 +25,7 @@ export function registryPolicy(config: Config): RegistryPolicy {
   const { indexes, urls } = config.validation.manifests;
   return {
     leaseMs: config.gc.graceMs,
+    trashRetentionMs: config.trash.retentionMs,
     uploadsPerRepositoryMax: config.http.limits.uploadsPerRepository,
     validation: {
       isEnabled: config.validation.isEnabled,

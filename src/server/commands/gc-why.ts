@@ -37,6 +37,13 @@ function keepersOf(reasons: Reasons): readonly string[] {
     const above = parents.length === 0 ? "" : `, in index ${parents.join(", ")}`;
     return `  reference: ${what} ${repository}@${manifest} (${names}${above})`;
   });
+  for (const { id, repository, digest, atMs, expiresAtMs, ...entry } of reasons.undo) {
+    const name = entry.kind === "tag" ? `${repository}:${entry.tag}` : `${repository}@${digest}`;
+    lines.push(
+      `  undo: ${name} was deleted ${timeText(atMs)} and can be taken back until ` +
+        `${timeText(expiresAtMs)} (berth trash restore ${id})`,
+    );
+  }
   const unreadable = reasons.frozen.filter((it) => it.unreadableManifests > 0);
   if (reasons.isFrozen && reasons.references.length === 0) {
     const names = unreadable.map((it) => it.repository).join(", ");

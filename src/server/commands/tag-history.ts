@@ -1,5 +1,6 @@
-import type { Actor } from "../../activity/activity-store.ts";
+import type { Actor } from "../../activity/records.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { foundByComparison } from "../../registry/found-moves.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { repositoryNamed, tagNamed } from "./names.ts";
 
@@ -34,6 +35,7 @@ function moveOf(before: Digest | undefined, after: Digest | undefined): string {
 
 /** Who and from where, as far as it is known. */
 function textOf({ name, address, client }: Actor): string {
+  if (client !== undefined && client === foundByComparison.client) return client;
   const where = address === undefined ? "" : ` from ${address}`;
   const how = client === undefined ? "" : ` with ${client}`;
   return `by ${name ?? "anonymous"}${where}${how}`;

@@ -1,0 +1,75 @@
+import type { ActivityStore } from "../activity/activity-store.ts";
+import type { Clock } from "../base/clock.ts";
+import type { SharedLocks } from "../base/shared-lock.ts";
+import type { RepositoryContent, RepositorySnapshot } from "../metadata/metadata-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+import type { LinkStore } from "../storage/link-store.ts";
+import type { Actor } from "./actor.ts";
+
+/** Who moved a tag, where nobody was there to write it down. */
+export const foundByComparison: Actor = { client: "found when the storage was compared" };
+
+/** Events that share a commit. */
+const tagsAtOnce = 100;
+
+interface Parts {
+  readonly links: LinkStore;
+  readonly activity: ActivityStore;
+  readonly locks: SharedLocks;
+  readonly clock: Clock;
+}
+
+/**
+ * Adds to the history what happened to tags without being recorded: a crash came between a tag's
+ * link and its event, or another program had the volume. Written before the metadata follow the
+ * layout, so that a crash in between loses nothing: the difference is found again.
+ */
+export async function recordFoundMoves(
+  name: RepositoryName,
+  {
+    recorded,
+    found,
+  }: {
+    readonly recorded: Pick<RepositorySnapshot, "tags">;
+    readonly found: Pick<RepositoryContent, "tags">;
+  },
+  parts: Parts,
+): Promise<void> {
+  const inLayout = new Map(found.tags.map(({ tag, digest }) => [tag, digest]));
+  const tags = new Set([...recorded.tags.keys(), ...inLayout.keys()]);
+  const differing = [...tags].filter((tag) => recorded.tags.get(tag)?.digest !== inLayout.get(tag));
+  for (let start = 0; start < differing.length; start += tagsAtOnce) {
+    await Promise.all(
+      differing
+        .slice(start, start + tagsAtOnce)
+        .map((tag) => recordFoundMove(name, { tag, known: recorded.tags.get(tag)?.digest }, parts)),
+    );
+  }
+}
+
+async function recordFoundMove(
+  name: RepositoryName,
+  { tag, known }: { readonly tag: Tag; readonly known: Digest | undefined },
+  { links, activity, locks, clock }: Parts,
+): Promise<void> {
+  // Under the tag's lock: whoever moves it now has written down both or nothing of it.
+  await locks.exclusive(`tag:${name}:${tag}`, async () => {
+    const link = await links.readTag(name, tag);
+    // A link that is there and cannot be read is a scar, not a deletion.
+    if (link === undefined && (await links.stampOfTag(name, tag)) !== undefined) return;
+    const [newest] = await activity.listTagEvents(name, { tag, limit: 1 });
+    const before = known ?? newest?.after;
+    const after = link?.digest;
+    if (before === after || (newest !== undefined && newest.after === after)) return;
+    await activity.recordTagEvent({
+      repository: name,
+      tag,
+      ...(before !== undefined && { before }),
+      ...(after !== undefined && { after }),
+      atMs: Math.min(clock.nowMs(), link?.modifiedAtMs ?? Infinity),
+      by: foundByComparison,
+    });
+  });
+}

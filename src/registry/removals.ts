@@ -1,0 +1,266 @@
+import type { AuditEntry, TagEvent } from "../activity/activity-store.ts";
+import type { NewTrashEntry, RemovalAction } from "../activity/trash-store.ts";
+import type { ManifestStat } from "../metadata/metadata-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/problems.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
+import type { Actor } from "./actor.ts";
+import type { RegistryContext } from "./context.ts";
+import { type Kept, keptFor } from "./kept.ts";
+import { isDatabaseFailure, noteRemoval, recordRemoval } from "./recording.ts";
+
+/** What somebody wants to have removed. */
+export type RemovalTarget =
+  | {
+      readonly kind: "tag";
+      readonly name: RepositoryName;
+      readonly tag: Tag;
+      /** Leaves the tag alone when it points elsewhere by now. */
+      readonly expected?: Digest | undefined;
+    }
+  | { readonly kind: "manifest"; readonly name: RepositoryName; readonly digest: Digest }
+  | { readonly kind: "repository"; readonly name: RepositoryName };
+
+/** A name that is gone. */
+export interface Removed {
+  readonly name: RepositoryName;
+  /** Absent for a manifest. */
+  readonly tag?: Tag;
+  /** Undefined for a tag that led nowhere. */
+  readonly digest: Digest | undefined;
+}
+
+export interface Removal {
+  /** Names what was removed together, for taking it back. */
+  readonly operation: string;
+  readonly removed: readonly Removed[];
+}
+
+/** One wish that is carried out, with all that goes with it. */
+interface Order {
+  readonly operation: string;
+  readonly action: RemovalAction;
+  readonly actor: Actor;
+  readonly removed: Removed[];
+}
+
+const tagsPerQuery = 1_000;
+
+/**
+ * Deleting tags, manifests and whole repositories, in the order that a crash can do no harm in:
+ *
+ *     into the trash, durable ─► links, tags before manifests ─► history ─► metadata
+ *
+ * The bytes stay. Collection asks the trash whether something can still be taken back.
+ */
+export class Removals {
+  readonly #context: RegistryContext;
+
+  constructor(context: RegistryContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Removes the targets one after the other, as one operation. Not atomic: what went before a
+   * failure is gone, and can be taken back.
+   *
+   * @throws {RegistryError} `manifestUnknown`, `nameUnknown`
+   */
+  async remove(targets: readonly RemovalTarget[], actor: Actor): Promise<Removal> {
+    const operation = this.#context.random.uuid();
+    const removed: Removed[] = [];
+    for (const target of targets) {
+      const order = { operation, action: `delete ${target.kind}`, actor, removed } as const;
+      if (target.kind === "tag") await this.#removeTag(target, order);
+      else if (target.kind === "manifest") await this.#removeManifest(target, order);
+      else await this.#removeRepository(target.name, order);
+    }
+    return { operation, removed };
+  }
+
+  async #removeTag(
+    target: Extract<RemovalTarget, { kind: "tag" }>,
+    order: Order,
+    known?: Kept,
+  ): Promise<void> {
+    const { links, metadata, locks, lookup, activity, clock } = this.#context;
+    const { name, tag, expected } = target;
+    await locks.shared(`repository:${name}`, () =>
+      locks.exclusive(`tag:${name}:${tag}`, async () => {
+        const before = await lookup.findTag(name, tag);
+        if (expected !== undefined && before?.digest !== expected) return;
+        if (before !== undefined) await this.#keep({ ...before, name, tag, known }, order);
+        const isRemoved = await links.removeTag(name, tag);
+        if (isRemoved) {
+          const event: TagEvent = {
+            repository: name,
+            tag,
+            ...(before !== undefined && { before: before.digest }),
+            atMs: clock.nowMs(),
+            by: order.actor,
+          };
+          await noteRemoval({ ...event }, this.#context, () => activity.recordTagEvent(event));
+        }
+        await recordRemoval(name, this.#context, () => metadata.removeTag(name, tag));
+        if (!isRemoved) throw new RegistryError("manifestUnknown", { reference: tag, name });
+        this.#report("a tag was deleted", { name, tag, digest: before?.digest }, order);
+      }),
+    );
+  }
+
+  async #removeManifest(
+    { name, digest }: Extract<RemovalTarget, { kind: "manifest" }>,
+    order: Order,
+  ): Promise<void> {
+    const { lookup, locks } = this.#context;
+    await locks.exclusive(digest, async () => {
+      const found = await lookup.findManifest(name, digest);
+      if (found === undefined) {
+        throw new RegistryError("manifestUnknown", { reference: digest, name });
+      }
+      const known = await this.#keep({ ...found, name }, order);
+      await this.#removeTagsOf(name, digest, { order, known });
+      await this.#unlinkManifest(name, digest, order);
+    });
+  }
+
+  /** The tags of a manifest whose lock the caller holds, so that no push adds one. */
+  async #removeTagsOf(
+    name: RepositoryName,
+    digest: Digest,
+    { order, known }: { readonly order: Order; readonly known: Kept | undefined },
+  ): Promise<void> {
+    for (;;) {
+      const countBefore = order.removed.length;
+      const tags = await this.#tagsOf(name, digest);
+      for (const tag of tags) {
+        // One that another push has moved on meanwhile is not this manifest's any more.
+        await this.#removeTag({ kind: "tag", name, tag, expected: digest }, order, known);
+      }
+      if (order.removed.length === countBefore) return;
+    }
+  }
+
+  /** Some of the tags that point to the manifest; none when there are none. */
+  async #tagsOf(name: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+    const { adoption, links, metadata } = this.#context;
+    try {
+      // Known for certain only once the repository is adopted.
+      await adoption.adopt(name);
+      return await metadata.tagsOfManifest(name, digest, tagsPerQuery);
+    } catch (error) {
+      // A database that takes no writes cannot adopt. The layout knows as well, only slower.
+      if (!isDatabaseFailure(error)) throw error;
+    }
+    const tags: Tag[] = [];
+    for (const tag of await links.listTags(name)) {
+      if ((await links.readTag(name, tag))?.digest === digest) tags.push(tag);
+    }
+    return tags;
+  }
+
+  async #unlinkManifest(name: RepositoryName, digest: Digest, order: Order): Promise<void> {
+    const { links, metadata, locks, activity, clock } = this.#context;
+    await locks.shared(`repository:${name}`, async () => {
+      await links.removeRevision(name, digest);
+      await recordRemoval(name, this.#context, () => metadata.removeManifest(name, digest));
+    });
+    const entry: AuditEntry = {
+      atMs: clock.nowMs(),
+      by: order.actor,
+      action: "delete manifest",
+      target: `${name}@${digest}`,
+    };
+    await noteRemoval({ ...entry }, this.#context, () => activity.recordAudit(entry));
+    this.#report("a manifest was deleted", { name, digest }, order);
+  }
+
+  /**
+   * What is pushed meanwhile may stay: a repository is not locked for as long as this takes. An
+   * upload under way goes on.
+   */
+  async #removeRepository(name: RepositoryName, order: Order): Promise<void> {
+    const { links, lookup, metadata, adoption, locks, activity, clock } = this.#context;
+    await adoption.adopt(name);
+    if (!(await lookup.hasRepository(name))) throw new RegistryError("nameUnknown", { name });
+    const layers = await links.listLayers(name);
+    for (const digest of await links.listRevisions(name)) {
+      if ((await lookup.findManifest(name, digest)) !== undefined) {
+        await this.#removeManifest({ kind: "manifest", name, digest }, order);
+      } else {
+        // A scar: a link to a manifest that cannot be read.
+        await locks.exclusive(digest, () => this.#unlinkManifest(name, digest, order));
+      }
+    }
+    // Tags that are left lead nowhere.
+    for (const tag of await links.listTags(name)) {
+      if ((await lookup.findTag(name, tag)) !== undefined) continue;
+      await this.#removeTag({ kind: "tag", name, tag }, order);
+    }
+    for (const digest of layers) await this.#unlinkLayer(name, digest);
+    await locks.exclusive(`repository:${name}`, async () => {
+      if (await links.removeIfEmpty(name)) await metadata.removeRepository(name);
+    });
+    const [atMs, by] = [clock.nowMs(), order.actor];
+    await activity.recordAudit({ atMs, by, action: "delete repository", target: name });
+  }
+
+  /** Unless a manifest that was pushed meanwhile names it. */
+  async #unlinkLayer(name: RepositoryName, digest: Digest): Promise<void> {
+    const { links, metadata, locks } = this.#context;
+    await locks.exclusive(digest, async () => {
+      if (!(await metadata.collection.isLoose(name, digest))) return;
+      await locks.shared(`repository:${name}`, async () => {
+        await links.removeLayer(name, digest);
+        await recordRemoval(name, this.#context, () => metadata.removeBlob(name, digest));
+      });
+    });
+  }
+
+  /** Puts a name into the trash before it goes, and tells what it keeps. */
+  async #keep(
+    name: ManifestStat & {
+      readonly name: RepositoryName;
+      readonly tag?: Tag;
+      readonly known?: Kept | undefined;
+    },
+    { operation, action, actor }: Order,
+  ): Promise<Kept | undefined> {
+    const { activity, policy, clock, logger } = this.#context;
+    if (policy.trashRetentionMs === 0) return undefined;
+    const { name: repository, tag, digest, mediaType } = name;
+    const kept = name.known ?? (await keptFor(repository, digest, this.#context));
+    if (kept === undefined) return undefined;
+    const atMs = clock.nowMs();
+    const entry: NewTrashEntry = {
+      ...{ operation, action, repository, digest, mediaType, atMs, by: actor },
+      ...(tag === undefined ? { kind: "manifest" } : { kind: "tag", tag }),
+      sizeBytes: kept.sizeBytes,
+      expiresAtMs: atMs + policy.trashRetentionMs,
+      keeps: kept.digests,
+    };
+    try {
+      await activity.trash.add([entry]);
+    } catch (error) {
+      // Deleting is how a full disk is dug out: it must not need room.
+      if (!(error instanceof RegistryError) || error.reason !== "storageFull") throw error;
+      logger.warn("a deletion is final: the disk is full, and nothing goes into the trash", {
+        ...{ repository, tag, digest, error },
+      });
+    }
+    return kept;
+  }
+
+  #report(message: string, removed: Removed, order: Order): void {
+    order.removed.push(removed);
+    const { name: repository, tag, digest } = removed;
+    this.#context.logger.info(message, {
+      repository,
+      ...(tag !== undefined && { tag }),
+      ...(digest !== undefined && { digest }),
+      operation: order.operation,
+      by: order.actor.name ?? "anonymous",
+    });
+  }
+}
