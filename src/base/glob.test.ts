@@ -41,12 +41,14 @@ test.each([
   expect(matches(text, name)).toBe(isMatch);
 });
 
-test.each([["", "it is empty"], ["!v*", "starts with !"], ["a".repeat(513), "longer than 512"], ["v[1", "]"]])(
-  "%p is no pattern",
-  (text, why) => {
-    expect(parseGlob(text)).toEqual({ wrong: expect.stringContaining(why) });
-  },
-);
+test.each([
+  ["", "it is empty"],
+  ["!v*", "starts with !"],
+  ["a".repeat(513), "longer than 512"],
+  ["v[1", "]"],
+])("%p is no pattern", (text, why) => {
+  expect(parseGlob(text)).toEqual({ wrong: expect.stringContaining(why) });
+});
 
 test("one of several is enough, none of none", () => {
   const globs = ["a*", "b*"].map(parseGlob).flatMap((glob) => ("wrong" in glob ? [] : [glob]));

@@ -20,8 +20,10 @@ const globLengthMax = 512;
  */
 export function parseGlob(text: string): Glob | { readonly wrong: string } {
   if (text === "") return { wrong: "it is empty" };
-  if (text.length > globLengthMax) return { wrong: `it is longer than ${globLengthMax} characters` };
-  if (text.startsWith("!")) return { wrong: "it starts with !, and no pattern can be turned round" };
+  if (text.length > globLengthMax)
+    return { wrong: `it is longer than ${globLengthMax} characters` };
+  if (text.startsWith("!"))
+    return { wrong: "it starts with !, and no pattern can be turned round" };
   try {
     // No special meaning for a dot at the beginning, and none for brackets that do not close.
     const matches = picomatch(text, {

@@ -1,5 +1,6 @@
 import { parseGoRegExp, parseHostPort } from "./addresses.ts";
 import { buildHeaders, buildHttp } from "./build-http.ts";
+import { buildImmutableTags, buildRetention } from "./build-retention.ts";
 import type {
   AuthConfig,
   CheckConfig,
@@ -44,6 +45,8 @@ export function buildConfig(settings: Settings): Config {
       trashGraceMs: settings.number("gc.trashgrace"),
       rate: settings.number("gc.rate"),
     },
+    retention: buildRetention(settings),
+    immutableTags: buildImmutableTags(settings),
   };
 }
 

@@ -16,6 +16,7 @@ import { gcKeys, gcSections } from "./keys/gc-keys.ts";
 import { httpKeys, httpSections } from "./keys/http-keys.ts";
 import { logKeys, logSections } from "./keys/log-keys.ts";
 import { otherKeys, otherSections } from "./keys/other-keys.ts";
+import { retentionKeys, retentionSections } from "./keys/retention-keys.ts";
 import { storageKeys, storageSections } from "./keys/storage-keys.ts";
 
 const table = [
@@ -25,6 +26,7 @@ const table = [
   ...gcKeys,
   ...authKeys,
   ...httpKeys,
+  ...retentionKeys,
 ] as const;
 
 /** The paths of the keys of one type, so that a key read as what it is not does not compile. */
@@ -39,6 +41,7 @@ export const sections: readonly Section[] = [
   ...gcSections,
   ...authSections,
   ...httpSections,
+  ...retentionSections,
   ...otherSections,
 ];
 
