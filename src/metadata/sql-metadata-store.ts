@@ -21,6 +21,7 @@ import type {
 } from "./metadata-store.ts";
 import { Recorder, type RowId } from "./recording.ts";
 import { SqlCollectionStore } from "./sql-collection-store.ts";
+import { prepareView, type RepositoryView, readView } from "./repository-view.ts";
 import { type MetadataTables, metadataMigrations } from "./tables.ts";
 
 /** Opens the derived store, or makes an empty one. `:memory:` is the store of the memory driver. */
@@ -42,6 +43,7 @@ class SqlMetadataStore implements MetadataStore {
   readonly #lookups: ReturnType<typeof prepareLookups>;
   readonly #listings: ReturnType<typeof prepareListings>;
   readonly #snapshots: ReturnType<typeof prepareSnapshots>;
+  readonly #view: ReturnType<typeof prepareView>;
   readonly #recorder: Recorder;
   readonly collection: CollectionStore;
 
@@ -52,6 +54,7 @@ class SqlMetadataStore implements MetadataStore {
     this.#snapshots = prepareSnapshots(database);
     this.#recorder = new Recorder(database, clock);
     this.collection = new SqlCollectionStore(database);
+    this.#view = prepareView(database);
   }
 
   async findTag(repository: RepositoryName, tag: Tag): Promise<ManifestStat | undefined> {
@@ -127,6 +130,14 @@ class SqlMetadataStore implements MetadataStore {
     const args = { repository, digest, limit };
     const rows = await this.#database.all(this.#listings.parents, args);
     return rows.map((row) => row.digest);
+  }
+
+  viewOf(repository: RepositoryName): Promise<RepositoryView> {
+    return readView(this.#database, this.#view, repository);
+  }
+
+  async isManifestAnywhere(digest: Digest): Promise<boolean> {
+    return (await this.#database.first(this.#view.manifestAnywhere, { digest })) !== undefined;
   }
 
   recordBlob(repository: RepositoryName, blob: BlobRecord): Promise<void> {
