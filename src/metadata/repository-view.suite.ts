@@ -47,7 +47,11 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
 
       const view = await store.viewOf(app);
       expect(view.tags).toEqual([
-        { tag: tagNamed("scar"), digest: digestOfText("view: gone"), pushedAtMs: 1_700_000_001_000 },
+        {
+          tag: tagNamed("scar"),
+          digest: digestOfText("view: gone"),
+          pushedAtMs: 1_700_000_001_000,
+        },
         { tag: tagNamed("v1"), digest: index.digest, pushedAtMs: 1_700_000_001_000 },
         { tag: tagNamed("v2"), digest: index.digest, pushedAtMs: 1_700_000_002_000 },
       ]);

@@ -13,7 +13,7 @@ export interface RetentionFacts {
   readonly lastPulls: readonly LastPull[];
   /** When a tag last left a manifest. */
   readonly lastUntagged: ReadonlyMap<Digest, number>;
-  /** Untagged manifests that a client was told of lately. */
+  /** Manifests that a client was told of lately; it may rely on them. */
   readonly leased: ReadonlySet<Digest>;
   /** Manifests that are not in this repository and in another one. */
   readonly elsewhere: ReadonlySet<Digest>;

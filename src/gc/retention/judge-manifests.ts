@@ -34,7 +34,7 @@ export function keptManifests(
   untagged: ReadonlyMap<Digest, ManifestReason>,
 ): ReadonlySet<Digest> {
   const { facts, rule, manifests, followers } = ground;
-  const roots = new Set<Digest>();
+  const roots = new Set<Digest>(facts.leased);
   const following = new Map<Digest, Digest[]>();
   for (const tag of facts.view.tags) {
     const follower = followers.get(tag);
@@ -49,7 +49,7 @@ export function keptManifests(
     const subject = manifests.get(digest)?.subject;
     // A referrer goes with its subject, however young it is.
     const isReferrer = subject !== undefined && manifests.has(subject);
-    if (kind === "leased" || (kind === "recent" && !isReferrer)) roots.add(digest);
+    if (kind === "recent" && !isReferrer) roots.add(digest);
   }
   const links = [...manifests].map(([digest, { children, subject }]): [Digest, ManifestLinks] => [
     digest,

@@ -87,10 +87,7 @@ function keepReason(tag: TagView, places: Places, ground: Ground): TagReason | u
 function pulledLately(tag: TagView, { rule, nowMs, pulls }: Ground): TagReason | undefined {
   const { pulledWithinMs } = rule.keep;
   if (pulledWithinMs === undefined) return undefined;
-  const pulledAtMs = Math.max(
-    pulls.ofTag.get(tag.tag) ?? 0,
-    pulls.byDigest.get(tag.digest) ?? 0,
-  );
+  const pulledAtMs = Math.max(pulls.ofTag.get(tag.tag) ?? 0, pulls.byDigest.get(tag.digest) ?? 0);
   const atMs = Math.max(pulledAtMs, tag.pushedAtMs);
   if (nowMs - atMs > pulledWithinMs) return undefined;
   return { kind: "pulledWithin", atMs, isPull: pulledAtMs >= tag.pushedAtMs };

@@ -55,15 +55,17 @@ export function factsOf(
   said: Readonly<Record<string, ManifestSaid>>,
   more: Partial<RetentionFacts> = {},
 ): RetentionFacts {
-  const manifests = Object.entries(said).map(([name, it]): ManifestView => ({
-    digest: digestOf(name),
-    kind: it.children === undefined ? "image" : "index",
-    mediaType: it.children === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex,
-    sizeBytes: 500,
-    pushedAtMs: nowMs - (it.pushed ?? 0) * dayMs,
-    ...(it.subject !== undefined && { subject: digestOf(it.subject) }),
-    children: (it.children ?? []).map((child) => digestOf(child)),
-  }));
+  const manifests = Object.entries(said).map(
+    ([name, it]): ManifestView => ({
+      digest: digestOf(name),
+      kind: it.children === undefined ? "image" : "index",
+      mediaType: it.children === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex,
+      sizeBytes: 500,
+      pushedAtMs: nowMs - (it.pushed ?? 0) * dayMs,
+      ...(it.subject !== undefined && { subject: digestOf(it.subject) }),
+      children: (it.children ?? []).map((child) => digestOf(child)),
+    }),
+  );
   const tags = Object.entries(said).flatMap(([name, { tags = [], pushed = 0, tagged = pushed }]) =>
     tags.map(
       (tag): TagView => ({

@@ -261,7 +261,10 @@ test("a child of an index keeps its signature, and a protected signature its man
     [signatureTag("child")]: "subjectKept",
     [signatureTag("gone", ".att")]: "protected",
   });
-  expect(manifestsOf(made, "gone", "sigOfGone")).toEqual({ gone: "-untagged", sigOfGone: undefined });
+  expect(manifestsOf(made, "gone", "sigOfGone")).toEqual({
+    gone: "-untagged",
+    sigOfGone: undefined,
+  });
 });
 
 test("a signature whose subject is in another repository stays; one of nothing goes in time", () => {

@@ -37,7 +37,5 @@ export function hasKeepCondition({ keep }: RetentionRule): boolean {
 
 /** True when a condition says something of every tag, not only of versions. */
 export function hasGeneralCondition(keep: RetentionRule["keep"]): boolean {
-  return (
-    keep.tags.length > 0 || keep.lastPushed !== undefined || keep.pulledWithinMs !== undefined
-  );
+  return keep.tags.length > 0 || keep.lastPushed !== undefined || keep.pulledWithinMs !== undefined;
 }

@@ -3,7 +3,9 @@ import { versionPlaces } from "./version.ts";
 
 function places(...names: string[]): Record<string, string> {
   const found = versionPlaces(names, (name) => name);
-  return Object.fromEntries([...found].map(([name, { line, place }]) => [name, `${line} ${place}`]));
+  return Object.fromEntries(
+    [...found].map(([name, { line, place }]) => [name, `${line} ${place}`]),
+  );
 }
 
 test("the newest of a minor version is first, by number and not by letter", () => {
