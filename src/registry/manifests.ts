@@ -8,7 +8,11 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
 import { shareDigests } from "./lock-digests.ts";
+import { immutablePattern } from "./policy.ts";
 import { checkReferences } from "./reference-check.ts";
+
+/** All of them: more than a manifest has in practice. */
+const tagsOfManifestMax = 10_000_000;
 
 /** A manifest that a client pushes. */
 export interface ManifestPush {
@@ -27,6 +31,23 @@ export interface PushedManifest {
   /** Set when the manifest has a subject: the client is told that it was understood. */
   readonly subject: Digest | undefined;
   readonly tags: readonly Tag[];
+}
+
+/** A tag as a rule saw it when it decided that it goes. */
+export interface TagRemoval {
+  readonly tag: Tag;
+  readonly digest: Digest;
+  readonly pushedAtMs: number;
+  readonly actor: Actor;
+}
+
+/** A manifest as a rule saw it when it decided that it goes. */
+export interface ManifestRemoval {
+  readonly digest: Digest;
+  readonly pushedAtMs: number;
+  readonly actor: Actor;
+  /** Asked when nobody can push the manifest any more. */
+  readonly isLeased: (digest: Digest) => Promise<boolean>;
 }
 
 /** Pushing, pulling and deleting manifests (distribution-spec end-3, end-7, end-9). */
@@ -86,7 +107,7 @@ export class Manifests {
    * Stores a manifest and points its tags at it. Everything it names is there first, the tag is
    * last: at no moment does a tag lead to something incomplete.
    *
-   * @throws {RegistryError} `manifest…`, `digestMismatch`
+   * @throws {RegistryError} `manifest…`, `digestMismatch`, `tagImmutable`
    */
   async push(push: ManifestPush): Promise<PushedManifest> {
     const { name, reference, bytes } = push;
@@ -97,6 +118,11 @@ export class Manifests {
     }
     const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
     const { locks, leases } = this.#context;
+    for (const tag of tags) {
+      // Before anything is stored; it is asked once more under the tag's lock.
+      const isImmutable = immutablePattern(name, tag, this.#context.policy) !== undefined;
+      if (isImmutable) await this.#findMovable(name, tag, digest);
+    }
     const digests = [digest, ...digestsNamedBy(manifest)];
     await shareDigests(locks, digests, async () => {
       await checkReferences(name, manifest, this.#context);
@@ -113,11 +139,42 @@ export class Manifests {
    * Deletes a manifest with every tag that points to it, or one tag alone: the manifest and
    * the other tags stay then.
    *
-   * @throws {RegistryError} `manifestUnknown`
+   * @throws {RegistryError} `manifestUnknown`, `tagImmutable`
    */
   async remove(name: RepositoryName, reference: Reference, actor: Actor): Promise<void> {
-    if (reference.kind === "tag") await this.#removeTag(name, reference.tag, actor);
-    else await this.#removeManifest(name, reference.digest, actor);
+    if (reference.kind === "digest") await this.#removeManifest(name, reference.digest, actor);
+    else if (!(await this.#removeTag(name, reference.tag, { actor }))) {
+      throw manifestUnknown(name, reference);
+    }
+  }
+
+  /**
+   * Deletes a tag by rule; false, and nothing is changed, when it was moved, pushed again or
+   * deleted since.
+   *
+   * @throws {RegistryError} `tagImmutable`
+   */
+  async removeTagIfSame(name: RepositoryName, { tag, ...seen }: TagRemoval): Promise<boolean> {
+    return this.#removeTag(name, tag, { actor: seen.actor, seen });
+  }
+
+  /**
+   * Deletes a manifest by rule; false, and nothing is changed, when a tag or an index leads to it
+   * by now, or when it was pushed again, leased or deleted since.
+   */
+  async removeManifestIfUnreached(name: RepositoryName, seen: ManifestRemoval): Promise<boolean> {
+    const { metadata, locks, links, adoption } = this.#context;
+    const { digest, actor } = seen;
+    await adoption.adopt(name);
+    return locks.exclusive(digest, async () => {
+      const link = await links.readRevision(name, digest);
+      if (link === undefined || Math.floor(link.modifiedAtMs) > seen.pushedAtMs) return false;
+      if ((await metadata.tagsOfManifest(name, digest, 1)).length > 0) return false;
+      if ((await metadata.parentsOf(name, digest, 1)).length > 0) return false;
+      if (await seen.isLeased(digest)) return false;
+      await this.#unlinkManifest(name, digest, actor);
+      return true;
+    });
   }
 
   async #link(pushed: {
@@ -140,11 +197,11 @@ export class Manifests {
   }
 
   async #moveTag(push: ManifestPush, tag: Tag, digest: Digest): Promise<void> {
-    const { links, metadata, locks, lookup, activity, clock } = this.#context;
+    const { links, metadata, locks, activity, clock } = this.#context;
     const { name, actor } = push;
     await locks.shared(`repository:${name}`, () =>
       locks.exclusive(`tag:${name}:${tag}`, async () => {
-        const before = (await lookup.findTag(name, tag))?.digest;
+        const before = await this.#findMovable(name, tag, digest);
         const link = await links.writeTag(name, tag, digest);
         await metadata.recordTag(name, {
           tag,
@@ -164,14 +221,42 @@ export class Manifests {
     );
   }
 
-  async #removeTag(name: RepositoryName, tag: Tag, actor: Actor): Promise<void> {
-    const { links, metadata, locks, lookup, activity, clock } = this.#context;
-    await locks.shared(`repository:${name}`, () =>
+  /**
+   * What the tag points to.
+   *
+   * @throws {RegistryError} `tagImmutable` when that may not become `digest`, or nothing.
+   */
+  async #findMovable(
+    name: RepositoryName,
+    tag: Tag,
+    digest: Digest | undefined,
+  ): Promise<Digest | undefined> {
+    const { lookup, policy } = this.#context;
+    const before = (await lookup.findTag(name, tag))?.digest;
+    if (before === undefined || before === digest) return before;
+    const pattern = immutablePattern(name, tag, policy);
+    if (pattern === undefined) return before;
+    throw new RegistryError("tagImmutable", { name, tag, digest: before, pattern });
+  }
+
+  /** False when there is no such tag, or when it is not what was `seen` any more. */
+  async #removeTag(
+    name: RepositoryName,
+    tag: Tag,
+    { actor, seen }: { readonly actor: Actor; readonly seen?: Omit<TagRemoval, "tag"> },
+  ): Promise<boolean> {
+    const { links, metadata, locks, activity, clock } = this.#context;
+    return locks.shared(`repository:${name}`, () =>
       locks.exclusive(`tag:${name}:${tag}`, async () => {
-        const before = (await lookup.findTag(name, tag))?.digest;
+        if (seen !== undefined) {
+          const link = await links.readTag(name, tag);
+          if (link?.digest !== seen.digest) return false;
+          if (Math.floor(link.modifiedAtMs) > seen.pushedAtMs) return false;
+        }
+        const before = await this.#findMovable(name, tag, undefined);
         const isRemoved = await links.removeTag(name, tag);
         await metadata.removeTag(name, tag);
-        if (!isRemoved) throw manifestUnknown(name, { kind: "tag", tag });
+        if (!isRemoved) return false;
         await activity.recordTagEvent({
           repository: name,
           tag,
@@ -179,31 +264,39 @@ export class Manifests {
           atMs: clock.nowMs(),
           by: actor,
         });
+        return true;
       }),
     );
   }
 
   async #removeManifest(name: RepositoryName, digest: Digest, actor: Actor): Promise<void> {
-    const { links, metadata, locks, adoption, activity, clock } = this.#context;
+    const { metadata, locks, adoption } = this.#context;
     // Which tags point to the manifest is known for certain only once the repository is adopted.
     await adoption.adopt(name);
     await locks.exclusive(digest, async () => {
       await this.stat(name, { kind: "digest", digest });
-      for (;;) {
-        const tags = await metadata.tagsOfManifest(name, digest, 1000);
-        if (tags.length === 0) break;
-        for (const tag of tags) await this.#removeTag(name, tag, actor);
-      }
-      await locks.shared(`repository:${name}`, async () => {
-        await links.removeRevision(name, digest);
-        await metadata.removeManifest(name, digest);
-      });
-      await activity.recordAudit({
-        atMs: clock.nowMs(),
-        by: actor,
-        action: "delete manifest",
-        target: `${name}@${digest}`,
-      });
+      const tags = await metadata.tagsOfManifest(name, digest, tagsOfManifestMax);
+      // All or nothing: an immutable tag keeps the others too.
+      for (const tag of tags) await this.#findMovable(name, tag, undefined);
+      const seen = { digest, pushedAtMs: Infinity, actor };
+      // One that was moved to another manifest meanwhile stays.
+      for (const tag of tags) await this.#removeTag(name, tag, { actor, seen });
+      await this.#unlinkManifest(name, digest, actor);
+    });
+  }
+
+  /** The caller holds the digest's lock, and no tag leads to it. */
+  async #unlinkManifest(name: RepositoryName, digest: Digest, actor: Actor): Promise<void> {
+    const { links, metadata, locks, activity, clock } = this.#context;
+    await locks.shared(`repository:${name}`, async () => {
+      await links.removeRevision(name, digest);
+      await metadata.removeManifest(name, digest);
+    });
+    await activity.recordAudit({
+      atMs: clock.nowMs(),
+      by: actor,
+      action: "delete manifest",
+      target: `${name}@${digest}`,
     });
   }
 }

@@ -26,6 +26,7 @@ export function registryPolicy(config: Config): RegistryPolicy {
   return {
     leaseMs: config.gc.graceMs,
     uploadsPerRepositoryMax: config.http.limits.uploadsPerRepository,
+    immutableTags: config.immutableTags,
     validation: {
       isEnabled: config.validation.isEnabled,
       urls,
