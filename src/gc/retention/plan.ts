@@ -25,6 +25,8 @@ export interface ManifestDecision {
   readonly digest: Digest;
   readonly kind: "image" | "index";
   readonly sizeBytes: number;
+  readonly pushedAtMs: number;
+  readonly subject?: Digest;
   readonly isKept: boolean;
   readonly reason: ManifestReason;
 }
@@ -68,7 +70,7 @@ function planWithoutRule({ repository, view }: RetentionFacts): RetentionPlan {
     tags: view.tags.map((tag) => ({ ...tag, ...stays })),
     manifests: view.manifests
       .filter(({ digest }) => !tagged.has(digest))
-      .map(({ digest, kind, sizeBytes }) => ({ digest, kind, sizeBytes, ...stays })),
+      .map((manifest) => ({ ...viewed(manifest), ...stays })),
   };
 }
 
@@ -92,8 +94,14 @@ function manifestDecisions(
     const isOwn = own?.kind === "leased" || (own?.kind === "recent" && !isReached(manifest));
     return isOwn || own?.kind === "untaggedStay" ? own : { kind: "reached" };
   };
-  return [...goes, ...stays].map((manifest) => {
-    const { digest, kind, sizeBytes } = manifest;
-    return { digest, kind, sizeBytes, isKept: kept.has(digest), reason: reasonOf(manifest) };
-  });
+  return [...goes, ...stays].map((manifest) => ({
+    ...viewed(manifest),
+    isKept: kept.has(manifest.digest),
+    reason: reasonOf(manifest),
+  }));
+}
+
+function viewed(manifest: ManifestView): Omit<ManifestDecision, "isKept" | "reason"> {
+  const { digest, kind, sizeBytes, pushedAtMs, subject } = manifest;
+  return { digest, kind, sizeBytes, pushedAtMs, ...(subject !== undefined && { subject }) };
 }
