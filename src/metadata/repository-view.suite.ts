@@ -25,7 +25,7 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
 
     test("a repository that is not recorded has nothing", async () => {
       const nothing = repositoryNamed("view/nothing");
-      expect(await store.viewOf(nothing)).toEqual({ tags: [], manifests: [] });
+      expect(await store.viewOf(nothing)).toEqual({ isFrozen: false, tags: [], manifests: [] });
     });
 
     test("tags, manifests, children and subjects of one repository are told", async () => {
@@ -45,7 +45,12 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
       await store.recordTag(app, tagRecord("scar", { digest: digestOfText("view: gone") }));
       await store.recordPush(repositoryNamed("view/app-other"), image, [tagRecord("x", image)]);
 
+      await store.collection.touch(
+        [image.digest, index.digest, signature.digest],
+        1_800_000_000_000,
+      );
       const view = await store.viewOf(app);
+      const touchedAtMs = 1_800_000_000_000;
       expect(view.tags).toEqual([
         {
           tag: tagNamed("scar"),
@@ -65,6 +70,7 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
               mediaType: mediaTypes.ociManifest,
               sizeBytes: image.sizeBytes,
               pushedAtMs: 1_700_000_000_123,
+              touchedAtMs,
               children: [],
             },
           ],
@@ -76,6 +82,7 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
               mediaType: mediaTypes.ociIndex,
               sizeBytes: index.sizeBytes,
               pushedAtMs: index.pushedAtMs,
+              touchedAtMs,
               children: [image.digest, digestOfText("a cache layer")],
             },
           ],
@@ -87,12 +94,28 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
               mediaType: mediaTypes.ociManifest,
               sizeBytes: signature.sizeBytes,
               pushedAtMs: signature.pushedAtMs,
+              touchedAtMs,
               subject: index.digest,
               children: [],
             },
           ],
         ]),
       );
+    });
+
+    test("a repository of which something could not be read is frozen", async () => {
+      const frozen = repositoryNamed("view/frozen");
+      for (const unreadable of [
+        { manifests: 1, tags: 0 },
+        { manifests: 0, tags: 1 },
+        { manifests: 0, tags: 0 },
+      ]) {
+        const { revision } = await store.snapshotOf(frozen);
+        const content = { manifests: [], tags: [], blobs: [], unreadable };
+        expect(await store.replaceRepository(frozen, content, revision)).toBe(true);
+        const isFrozen = unreadable.manifests + unreadable.tags > 0;
+        expect((await store.viewOf(frozen)).isFrozen).toBe(isFrozen);
+      }
     });
 
     test("a manifest is somewhere as long as one repository has it; a blob is none", async () => {

@@ -8,6 +8,8 @@ import type { MetadataTables } from "./tables.ts";
 
 /** A whole repository at a glance: what leads to what, for the rules that delete. */
 export interface RepositoryView {
+  /** True when something of it could not be read, so that nobody knows what that leads to. */
+  readonly isFrozen: boolean;
   /** In the order of their names. */
   readonly tags: readonly TagView[];
   readonly manifests: readonly ManifestView[];
@@ -26,6 +28,8 @@ export interface ManifestView {
   readonly mediaType: ManifestMediaType;
   readonly sizeBytes: number;
   readonly pushedAtMs: number;
+  /** When a client was last told that its bytes are there, in whatever repository. */
+  readonly touchedAtMs: number;
   /** Need not be in the repository. */
   readonly subject?: Digest;
   /** What an index lists: manifests, or blobs in buildkit's cache indexes. */
@@ -38,6 +42,12 @@ type ViewStatements = ReturnType<typeof prepareView>;
 export function prepareView(database: Database<MetadataTables>) {
   type In = Placeholders<{ readonly repository: RepositoryName }>;
   return {
+    repository: database.prepare((query, param: In) =>
+      query
+        .selectFrom("repositories")
+        .select(["unreadable_manifests", "unreadable_tags"])
+        .where("name", "=", param.repository),
+    ),
     tags: database.prepare((query, param: In) =>
       query
         .selectFrom("tags")
@@ -50,7 +60,9 @@ export function prepareView(database: Database<MetadataTables>) {
       query
         .selectFrom("manifests")
         .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+        .leftJoin("blobs", "blobs.digest", "manifests.digest")
         .select(["manifests.digest", "manifests.kind", "manifests.media_type"])
+        .select("blobs.touched_at_ms")
         .select(["manifests.size_bytes", "manifests.pushed_at_ms", "manifests.subject_digest"])
         .where("repositories.name", "=", param.repository)
         .orderBy("manifests.digest"),
@@ -90,7 +102,9 @@ export async function readView(
     (row) => row.parent,
   );
   const tags = await database.all(statements.tags, { repository });
+  const row = await database.first(statements.repository, { repository });
   return {
+    isFrozen: Number(row?.unreadable_manifests ?? 0) + Number(row?.unreadable_tags ?? 0) > 0,
     tags: tags.map((row) => ({
       tag: row.name,
       digest: row.digest,
@@ -102,6 +116,7 @@ export async function readView(
       mediaType: row.media_type,
       sizeBytes: Number(row.size_bytes),
       pushedAtMs: Number(row.pushed_at_ms),
+      touchedAtMs: Number(row.touched_at_ms ?? 0),
       ...(row.subject_digest !== null && { subject: row.subject_digest }),
       children: (children.get(row.digest) ?? []).map((child) => child.digest),
     })),

@@ -46,8 +46,6 @@ export interface ManifestRemoval {
   readonly digest: Digest;
   readonly pushedAtMs: number;
   readonly actor: Actor;
-  /** Asked when nobody can push the manifest any more. */
-  readonly isLeased: (digest: Digest) => Promise<boolean>;
 }
 
 /** Pushing, pulling and deleting manifests (distribution-spec end-3, end-7, end-9). */
@@ -163,7 +161,7 @@ export class Manifests {
    * by now, or when it was pushed again, leased or deleted since.
    */
   async removeManifestIfUnreached(name: RepositoryName, seen: ManifestRemoval): Promise<boolean> {
-    const { metadata, locks, links, adoption } = this.#context;
+    const { metadata, locks, links, leases, adoption } = this.#context;
     const { digest, actor } = seen;
     await adoption.adopt(name);
     return locks.exclusive(digest, async () => {
@@ -171,7 +169,7 @@ export class Manifests {
       if (link === undefined || Math.floor(link.modifiedAtMs) > seen.pushedAtMs) return false;
       if ((await metadata.tagsOfManifest(name, digest, 1)).length > 0) return false;
       if ((await metadata.parentsOf(name, digest, 1)).length > 0) return false;
-      if (await seen.isLeased(digest)) return false;
+      if (await leases.isLeased(digest)) return false;
       await this.#unlinkManifest(name, digest, actor);
       return true;
     });

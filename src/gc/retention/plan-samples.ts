@@ -62,6 +62,7 @@ export function factsOf(
       mediaType: it.children === undefined ? mediaTypes.ociManifest : mediaTypes.ociIndex,
       sizeBytes: 500,
       pushedAtMs: nowMs - (it.pushed ?? 0) * dayMs,
+      touchedAtMs: 0,
       ...(it.subject !== undefined && { subject: digestOf(it.subject) }),
       children: (it.children ?? []).map((child) => digestOf(child)),
     }),
@@ -77,7 +78,7 @@ export function factsOf(
   );
   return {
     repository: parseRepositoryName("team/app") ?? never(),
-    view: { tags: tags.toSorted((a, b) => (a.tag < b.tag ? -1 : 1)), manifests },
+    view: { isFrozen: false, tags: tags.toSorted((a, b) => (a.tag < b.tag ? -1 : 1)), manifests },
     lastPulls: [],
     lastUntagged: new Map(),
     leased: new Set(),

@@ -5,7 +5,9 @@ import type { MetadataStore } from "../../metadata/metadata-store.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { Tag } from "../../oci/tag.ts";
+import type { Leases } from "../../registry/leases.ts";
 import type { Manifests } from "../../registry/manifests.ts";
+import type { Pace } from "../pace.ts";
 import type { RetentionFacts } from "./facts.ts";
 import { followersOf } from "./followers.ts";
 import {
@@ -20,18 +22,18 @@ export interface RetentionParts {
   readonly metadata: MetadataStore;
   readonly activity: ActivityStore;
   readonly manifests: Manifests;
+  readonly leases: Leases;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly rules: readonly RetentionRule[];
-  readonly deletionsPerSecond: number;
   readonly isImmutable: (name: RepositoryName, tag: Tag) => boolean;
-  /** True when something of the repository cannot be read: then nothing of it is deleted. */
-  readonly isFrozen: (name: RepositoryName) => Promise<boolean>;
-  /** True when a client was told lately that the manifest is there. */
-  readonly isLeased: (digest: Digest) => Promise<boolean>;
-  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Told of every deletion. */
-  readonly onDeleted: (kind: "tag" | "manifest") => void;
+}
+
+export interface Deletion {
+  readonly kind: "tag" | "manifest";
+  readonly repository: RepositoryName;
+  /** The tag, or the digest of the manifest. */
+  readonly reference: Tag | Digest;
 }
 
 export interface RetentionRun {
@@ -40,6 +42,9 @@ export interface RetentionRun {
   readonly only?: RepositoryName;
   /** Why the run has to end early; asked between deletions. */
   readonly halt: () => string | undefined;
+  /** Waited for before every deletion. */
+  readonly pace: Pace;
+  readonly onDeleted: (deletion: Deletion) => void;
 }
 
 export interface RetentionResult {
@@ -69,10 +74,12 @@ export class Retention {
 
   /** What the rules make of a repository now; "frozen" when they may not touch it. */
   async plan(name: RepositoryName): Promise<RetentionPlan | "frozen"> {
-    const { rules, clock, isFrozen } = this.#parts;
+    const { rules, clock } = this.#parts;
     const rule = ruleFor(name, rules);
-    if (rule !== undefined && (await isFrozen(name))) return "frozen";
-    return planRetention(await this.#facts(name), rule, clock.nowMs());
+    const facts = await this.#facts(name);
+    // What cannot be read is never a reason to delete: it might lead to anything.
+    if (rule !== undefined && facts.view.isFrozen) return "frozen";
+    return planRetention(facts, rule, clock.nowMs());
   }
 
   /** The repositories, by name: all, or the one that is asked for. */
@@ -144,23 +151,24 @@ export class Retention {
     run: RetentionRun,
     result: RetentionResult,
   ): Promise<boolean> {
-    const { clock, deletionsPerSecond, pause, onDeleted } = this.#parts;
+    const { clock } = this.#parts;
     if (rule === undefined) return true;
     const actor = actorOf(rule);
     const steps = [
-      ...tags.map((tag) => ({
-        kind: "tag" as const,
-        isKept: tag.isKept,
-        work: () => this.#removeTag(repository, tag, actor),
+      ...tags.map((decision) => ({
+        isKept: decision.isKept,
+        deletion: { kind: "tag", repository, reference: decision.tag } as const,
+        work: () => this.#removeTag(repository, decision, actor),
       })),
-      ...manifests.map((manifest) => ({
-        kind: "manifest" as const,
-        isKept: manifest.isKept,
-        work: () => this.#removeManifest(repository, manifest, actor),
+      ...manifests.map((decision) => ({
+        isKept: decision.isKept,
+        deletion: { kind: "manifest", repository, reference: decision.digest } as const,
+        work: () => this.#removeManifest(repository, decision, actor),
       })),
     ];
     const startedMs = clock.monotonicMs();
-    for (const { kind, work } of steps.filter(({ isKept }) => !isKept)) {
+    for (const { deletion, work } of steps.filter(({ isKept }) => !isKept)) {
+      await run.pace(1);
       const halted = run.signal.aborted ? "it was stopped" : run.halt();
       if (halted !== undefined) {
         result.halted = halted;
@@ -168,10 +176,9 @@ export class Retention {
       }
       if (clock.monotonicMs() - startedMs > planAgeMsMax) return false;
       if (await work()) {
-        result[kind === "tag" ? "deletedTags" : "deletedManifests"] += 1;
-        onDeleted(kind);
+        result[deletion.kind === "tag" ? "deletedTags" : "deletedManifests"] += 1;
+        run.onDeleted(deletion);
       } else result.changed += 1;
-      await pause(1_000 / deletionsPerSecond, run.signal);
     }
     return true;
   }
@@ -192,9 +199,9 @@ export class Retention {
     { digest, pushedAtMs, subject }: ManifestDecision,
     actor: Actor,
   ): Promise<boolean> {
-    const { manifests, logger, isLeased } = this.#parts;
+    const { manifests, logger } = this.#parts;
     if (subject !== undefined && (await this.#isBack(name, subject))) return false;
-    const seen = { digest, pushedAtMs, actor, isLeased };
+    const seen = { digest, pushedAtMs, actor };
     const isRemoved = await manifests.removeManifestIfUnreached(name, seen);
     if (isRemoved) {
       logger.info("a manifest is deleted by rule", { repository: name, digest, by: actor.client });
@@ -204,13 +211,13 @@ export class Retention {
 
   /** True when a subject that was to go is wanted again: then its followers stay too. */
   async #isBack(name: RepositoryName, subject: Digest): Promise<boolean> {
-    const { metadata, isLeased } = this.#parts;
+    const { metadata, leases } = this.#parts;
     if ((await metadata.tagsOfManifest(name, subject, 1)).length > 0) return true;
-    return isLeased(subject);
+    return leases.isLeased(subject);
   }
 
   async #facts(repository: RepositoryName): Promise<RetentionFacts> {
-    const { metadata, activity, isImmutable, isLeased } = this.#parts;
+    const { metadata, activity, isImmutable, leases } = this.#parts;
     const view = await metadata.viewOf(repository);
     const manifests = new Map(view.manifests.map((manifest) => [manifest.digest, manifest]));
     const elsewhere = new Set<Digest>();
@@ -218,8 +225,10 @@ export class Retention {
       if (kind === "present" || subject === undefined) continue;
       if (await metadata.isManifestAnywhere(subject)) elsewhere.add(subject);
     }
-    const leased = new Set<Digest>();
-    for (const digest of manifests.keys()) if (await isLeased(digest)) leased.add(digest);
+    const touchedBeforeMs = leases.touchedBeforeMs();
+    const leased = view.manifests.filter(
+      ({ digest, touchedAtMs }) => touchedAtMs >= touchedBeforeMs || leases.isFresh(digest),
+    );
     // What was pulled this second counts too.
     await activity.flush();
     return {
@@ -227,7 +236,7 @@ export class Retention {
       view,
       lastPulls: await activity.lastPullsOf(repository),
       lastUntagged: await activity.lastUntaggedOf(repository),
-      leased,
+      leased: new Set(leased.map(({ digest }) => digest)),
       elsewhere,
       isImmutable: (tag) => isImmutable(repository, tag),
     };
