@@ -20,8 +20,8 @@ import type {
   TagRecord,
 } from "./metadata-store.ts";
 import { Recorder, type RowId } from "./recording.ts";
-import { SqlCollectionStore } from "./sql-collection-store.ts";
 import { prepareView, type RepositoryView, readView } from "./repository-view.ts";
+import { SqlCollectionStore } from "./sql-collection-store.ts";
 import { type MetadataTables, metadataMigrations } from "./tables.ts";
 
 /** Opens the derived store, or makes an empty one. `:memory:` is the store of the memory driver. */

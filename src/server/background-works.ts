@@ -7,6 +7,7 @@ import { purgeStaleUploads } from "../gc/stale-uploads.ts";
 import type { Collection } from "./collection.ts";
 import { serverMetrics } from "./metrics.ts";
 import type { OpenRegistry } from "./open-registry.ts";
+import type { RetentionRuns } from "./retention-runs.ts";
 
 interface Parts {
   readonly config: Config;
@@ -30,11 +31,11 @@ const timerMsMax = 2 ** 31 - 1;
 
 const firstPurgeMsMax = 30 * 60_000;
 
-/** Starts to compare the metadata with the storage, and to purge stale uploads now and then. */
+/** Starts to compare the metadata with the storage, and what is done now and then after that. */
 export function startBackgroundWorks(
   parts: Parts,
   opened: OpenRegistry,
-  collection: Collection,
+  { collection, retention }: { readonly collection: Collection; readonly retention: RetentionRuns },
 ): BackgroundWorks {
   const { config, metrics, ends } = parts;
   const { adoption } = opened.registry;
@@ -55,6 +56,9 @@ export function startBackgroundWorks(
   });
   if (config.gc.isEnabled && !config.storage.maintenance.readOnly.isEnabled) {
     start(collectNowAndThen(parts, { collection, adopting }));
+  }
+  if (retention.hasRules && !config.storage.maintenance.readOnly.isEnabled) {
+    start(adopting.then(() => retention.runNowAndThen(ends.signal)));
   }
   const { uploadPurging } = config.storage.maintenance;
   if (uploadPurging.isEnabled) {

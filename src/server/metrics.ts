@@ -65,4 +65,15 @@ export const serverMetrics = {
     name: "berth_gc_frozen_repositories",
     help: "Repositories with manifests or tags that cannot be read, so that collection keeps what they may need.",
   },
+  retentionDeletions: {
+    type: "counter",
+    name: "berth_retention_deletions_total",
+    help: "What the rules of retention have deleted: kind is tag or manifest.",
+    labels: ["kind"],
+  },
+  retentionLastRun: {
+    type: "gauge",
+    name: "berth_retention_last_run_timestamp_seconds",
+    help: "When the rules of retention were last carried out, in seconds since 1970; 0 for never.",
+  },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;

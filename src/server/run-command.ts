@@ -13,6 +13,7 @@ import {
 } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
 import { openConfiguredRegistry } from "./open-registry.ts";
+import { RetentionRuns } from "./retention-runs.ts";
 
 /** A command as it was typed. */
 export interface CommandCall {
@@ -105,6 +106,7 @@ async function runHere(config: Config, call: CommandCall): Promise<ExitCode> {
     config,
     opened,
     collection: new Collection({ ...basics, context: opened.context, config: config.gc }),
+    retention: new RetentionRuns({ ...basics, opened, config: config.retention }),
     isServing: false,
     signal: call.signal,
     print: call.print,

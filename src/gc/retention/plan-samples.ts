@@ -1,7 +1,7 @@
 /** What the tests of retention share: a repository written in a few words. */
 import { type Glob, parseGlob } from "../../base/glob.ts";
 import type { ManifestView, TagView } from "../../metadata/repository-view.ts";
-import { type Digest, digestOf } from "../../oci/digest.ts";
+import { digestOf } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/media-type.ts";
 import { parseRepositoryName } from "../../oci/repository-name.ts";
 import { parseTag, type Tag } from "../../oci/tag.ts";
@@ -91,10 +91,6 @@ export function factsOf(
 /** The tag by which cosign finds the signature of a manifest. */
 export function signatureTag(name: string, suffix = ".sig"): string {
   return `${digestOf(name).replace(":", "-")}${suffix}`;
-}
-
-export function digestsOf(...names: readonly string[]): ReadonlySet<Digest> {
-  return new Set(names.map((name) => digestOf(name)));
 }
 
 function never(): never {

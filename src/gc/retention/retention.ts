@@ -1,4 +1,4 @@
-import type { Actor, ActivityStore } from "../../activity/activity-store.ts";
+import type { ActivityStore, Actor } from "../../activity/activity-store.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { MetadataStore } from "../../metadata/metadata-store.ts";
