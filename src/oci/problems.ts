@@ -179,7 +179,7 @@ export const problems = {
     code: "DENIED",
     status: 409,
     message: "tag {tag} of {name} is immutable: it points to {digest} and stays so",
-    advice: "push under another tag; its administrator has set immutabletags to {pattern}",
+    advice: "push under another tag: immutabletags of the configuration says {pattern}",
   },
   tagsTooMany: {
     code: "TAG_INVALID",

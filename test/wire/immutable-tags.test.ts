@@ -49,7 +49,7 @@ for (const driver of localDrivers) {
         const refused = refusal(await put(rig, v1, second));
         expect(refused).toMatchObject({ status: 409, code: "DENIED" });
         expect(refused.message).toContain(`tag v1 of team/app is immutable`);
-        expect(refused.message).toContain("immutabletags to v*");
+        expect(refused.message).toContain("immutabletags of the configuration says v*");
         expect(await digestAt(rig, v1)).toBe(first.digest);
         // Nothing was stored before it was refused.
         expect(await digestAt(rig, `team/app/manifests/${second.digest}`)).toBeUndefined();

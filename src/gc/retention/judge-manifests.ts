@@ -19,12 +19,12 @@ function untaggedReason({ digest, pushedAtMs }: ManifestView, ground: Ground): M
   const { facts, rule, nowMs, pulls } = ground;
   const { untaggedAfterMs } = rule;
   if (untaggedAfterMs === undefined) return { kind: "untaggedStay" };
-  if (facts.leased.has(digest)) return { kind: "leased" };
   const pulledAtMs = pulls.ofManifest.get(digest) ?? 0;
   const sinceMs = Math.max(pushedAtMs, pulledAtMs, facts.lastUntagged.get(digest) ?? 0);
-  return nowMs - sinceMs > untaggedAfterMs
-    ? { kind: "untagged", sinceMs }
-    : { kind: "recent", goesAtMs: sinceMs + untaggedAfterMs };
+  if (nowMs - sinceMs <= untaggedAfterMs) {
+    return { kind: "recent", goesAtMs: sinceMs + untaggedAfterMs };
+  }
+  return facts.leased.has(digest) ? { kind: "leased" } : { kind: "untagged", sinceMs };
 }
 
 /** All manifests and blobs that anything that stays leads to. */

@@ -91,8 +91,8 @@ function manifestDecisions(
     const own = untagged.get(manifest.digest);
     // Young, or with a tag that follows: its subject goes, and it goes along.
     if (!kept.has(manifest.digest)) return own?.kind === "untagged" ? own : { kind: "withSubject" };
-    const isOwn = own?.kind === "leased" || (own?.kind === "recent" && !isReached(manifest));
-    return isOwn || own?.kind === "untaggedStay" ? own : { kind: "reached" };
+    if (own === undefined || own.kind === "untagged") return { kind: "reached" };
+    return own.kind !== "untaggedStay" && isReached(manifest) ? { kind: "reached" } : own;
   };
   return [...goes, ...stays].map((manifest) => ({
     ...viewed(manifest),

@@ -40,6 +40,9 @@ interface Totals {
   manifestsGo: number;
 }
 
+/** Longer tags, such as those of signatures, do not widen the column. */
+const tagWidthMax = 32;
+
 function linesOf(plan: RetentionPlan, totals: Totals): readonly string[] {
   const { repository, rule, tags, manifests } = plan;
   const tagsGo = tags.filter(({ isKept }) => !isKept).length;
@@ -51,7 +54,8 @@ function linesOf(plan: RetentionPlan, totals: Totals): readonly string[] {
   if (rule === undefined) {
     return [`${repository}: no rule names it (${countText(tags.length, "tag")})`, ""];
   }
-  const width = Math.max(0, ...tags.map(({ tag }) => tag.length));
+  const widths = tags.map(({ tag }) => tag.length).filter((width) => width <= tagWidthMax);
+  const width = Math.max(0, ...widths);
   return [
     `${repository}: rule ${rule.number} (${rule.repositories.map(({ text }) => text).join(", ")})`,
     ...tags.map(({ tag, isKept, reason }) => {
