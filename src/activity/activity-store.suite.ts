@@ -92,6 +92,40 @@ export function activityStoreSuite(name: string, open: () => Promise<ActivitySto
       expect(await store.pullsByDay(app, dayOf(startMs) + 8)).toHaveLength(2);
     });
 
+    test("the last pulls of a whole repository are told, by tag and by digest", async () => {
+      expect(await store.lastPullsOf(app)).toEqual([]);
+      store.countPull({ repository: app, digest: first, tag, atMs: startMs });
+      store.countPull({ repository: app, digest: first, tag, atMs: startMs + 5 });
+      store.countPull({ repository: app, digest: first, atMs: startMs + 3 });
+      store.countPull({ repository: app, digest: second, tag, atMs: startMs + 1 });
+      store.countPull({ repository: repositoryNamed(`${app}-x`), digest: first, atMs: startMs });
+      await store.flush();
+      const told = await store.lastPullsOf(app);
+      expect(told).toHaveLength(3);
+      expect(told).toContainEqual({ digest: first, tag, lastAtMs: startMs + 5 });
+      expect(told).toContainEqual({ digest: first, lastAtMs: startMs + 3 });
+      expect(told).toContainEqual({ digest: second, tag, lastAtMs: startMs + 1 });
+    });
+
+    test("when a tag left a manifest is told: moved away or removed, not pushed again", async () => {
+      const third = digestOf("third");
+      const events = [
+        { repository: app, tag, after: first, atMs: startMs, by },
+        { repository: app, tag, before: first, after: second, atMs: startMs + 1, by },
+        { repository: app, tag, before: second, atMs: startMs + 2, by },
+        { repository: app, tag: tagNamed("a"), before: first, atMs: startMs + 3, by },
+        { repository: app, tag: tagNamed("b"), before: third, after: third, atMs: startMs, by },
+        { repository: repositoryNamed(`${app}-x`), tag, before: first, atMs: startMs + 9, by },
+      ];
+      for (const event of events) await store.recordTagEvent(event);
+      expect(await store.lastUntaggedOf(app)).toEqual(
+        new Map([
+          [first, startMs + 3],
+          [second, startMs + 2],
+        ]),
+      );
+    });
+
     test("two processes count the same manifest", async () => {
       const other = await open();
       for (let index = 0; index < 50; index += 1) {

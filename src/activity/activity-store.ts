@@ -37,6 +37,14 @@ export interface PullStatistics {
   readonly lastAtMs?: number;
 }
 
+/** When a manifest was last pulled in one way. */
+export interface LastPull {
+  readonly digest: Digest;
+  /** Absent for pulls by digest. */
+  readonly tag?: Tag;
+  readonly lastAtMs: number;
+}
+
 export interface DayOfPulls {
   /** Days since 1970, UTC. */
   readonly day: number;
@@ -85,6 +93,10 @@ export interface ActivityStore {
   countPull(pull: Pull): void;
   pullsOfManifest(repository: RepositoryName, digest: Digest): Promise<PullStatistics>;
   pullsOfTag(repository: RepositoryName, tag: Tag): Promise<PullStatistics>;
+  /** Of all manifests of a repository that were ever pulled, in no order. */
+  lastPullsOf(repository: RepositoryName): Promise<readonly LastPull[]>;
+  /** When a tag last left each manifest of a repository: it was moved away or removed. */
+  lastUntaggedOf(repository: RepositoryName): Promise<ReadonlyMap<Digest, number>>;
   /** Days with pulls since `sinceDay`, in order; at most one entry a day. */
   pullsByDay(repository: RepositoryName, sinceDay: number): Promise<readonly DayOfPulls[]>;
 

@@ -11,6 +11,7 @@ import {
   type AuditEntry,
   attemptsKept,
   type DayOfPulls,
+  type LastPull,
   type Pull,
   type PullStatistics,
   type TagEvent,
@@ -110,6 +111,24 @@ class SqlActivityStore implements ActivityStore {
 
   async pullsOfTag(repository: RepositoryName, tag: Tag): Promise<PullStatistics> {
     return statisticsOf(await this.#database.first(this.#reading.pullsOfTag, { repository, tag }));
+  }
+
+  async lastPullsOf(repository: RepositoryName): Promise<readonly LastPull[]> {
+    const rows = await this.#database.all(this.#reading.lastPulls, { repository });
+    return rows.map(({ digest, tag, last_at_ms: lastAtMs }) => ({
+      digest,
+      ...(tag !== "" && { tag }),
+      lastAtMs: Number(lastAtMs),
+    }));
+  }
+
+  async lastUntaggedOf(repository: RepositoryName): Promise<ReadonlyMap<Digest, number>> {
+    const rows = await this.#database.all(this.#reading.lastUntagged, { repository });
+    return new Map(
+      rows.flatMap(({ digest_before: digest, last_at_ms: lastAtMs }) =>
+        digest === null ? [] : [[digest, Number(lastAtMs)] as const],
+      ),
+    );
   }
 
   async pullsByDay(repository: RepositoryName, sinceDay: number): Promise<readonly DayOfPulls[]> {

@@ -34,6 +34,22 @@ function prepareEventReading(database: ActivityDatabase) {
         .orderBy("id", "desc")
         .limit(param.limit),
     ),
+    lastUntagged: database.prepare((query, param: Placeholders<In>) =>
+      query
+        .selectFrom("tag_events")
+        .select("digest_before")
+        .select(({ fn }) => fn.max<number | string, "at_ms">("at_ms").as("last_at_ms"))
+        .where("repository", "=", param.repository)
+        .where("digest_before", "is not", null)
+        // A push of what the tag pointed to already is recorded too, and took it away from nothing.
+        .where((eb) =>
+          eb.or([
+            eb("digest_after", "is", null),
+            eb("digest_after", "!=", eb.ref("digest_before")),
+          ]),
+        )
+        .groupBy("digest_before"),
+    ),
     attempts: database.prepare((query, param: Placeholders<Back>) =>
       query
         .selectFrom("attempts")
@@ -83,6 +99,12 @@ function preparePullReading(database: ActivityDatabase) {
         ])
         .where("repository", "=", param.repository)
         .where("tag", "=", param.tag),
+    ),
+    lastPulls: database.prepare((query, param: Placeholders<In>) =>
+      query
+        .selectFrom("pulls")
+        .select(["digest", "tag", "last_at_ms"])
+        .where("repository", "=", param.repository),
     ),
     pullsByDay: database.prepare((query, param: Placeholders<In & { sinceDay: number }>) =>
       query

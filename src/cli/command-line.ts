@@ -10,6 +10,7 @@ import { runGarbageCollect } from "./garbage-collect.ts";
 import { addGcCommands } from "./gc.ts";
 import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
+import { addRetentionCommands } from "./retention.ts";
 import { runServe } from "./serve.ts";
 import { addTagCommands } from "./tag.ts";
 import { version } from "./version.ts";
@@ -65,6 +66,7 @@ export function createProgram(exit: Exit): Command {
     .action(runGarbageCollect);
   addGcCommands(program, exit);
   addTagCommands(program, exit);
+  addRetentionCommands(program, exit);
   addConfigCommands(program, exit);
   addMetadataCommands(program, exit);
   addHtpasswdCommands(program, exit);

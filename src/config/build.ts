@@ -1,5 +1,6 @@
 import { parseGoRegExp, parseHostPort } from "./addresses.ts";
 import { buildHeaders, buildHttp } from "./build-http.ts";
+import { buildImmutableTags, buildRetention } from "./build-retention.ts";
 import type {
   AuthConfig,
   CheckConfig,
@@ -45,6 +46,8 @@ export function buildConfig(settings: Settings): Config {
       rate: settings.number("gc.rate"),
     },
     trash: { retentionMs: settings.number("trash.retention") },
+    retention: buildRetention(settings),
+    immutableTags: buildImmutableTags(settings),
   };
 }
 

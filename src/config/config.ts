@@ -1,3 +1,4 @@
+import type { Glob } from "../base/glob.ts";
 import type { clientAuthModes, tlsVersions } from "./keys/http-keys.ts";
 import type { accessLogFormats, logFormatters, logLevels } from "./keys/log-keys.ts";
 import type { platformChecks } from "./keys/other-keys.ts";
@@ -20,6 +21,8 @@ export interface Config {
   readonly gc: GcConfig;
   /** 0 when nothing can be taken back. */
   readonly trash: { readonly retentionMs: number };
+  readonly retention: RetentionConfig;
+  readonly immutableTags: readonly ImmutableTagsConfig[];
 }
 
 export interface GcConfig {
@@ -196,4 +199,30 @@ export interface ValidationConfig {
       }[];
     };
   };
+}
+
+export interface RetentionConfig {
+  readonly intervalMs: number;
+  readonly deletionsPerSecond: number;
+  readonly rules: readonly RetentionRuleConfig[];
+}
+
+export interface RetentionRuleConfig {
+  readonly repositories: readonly Glob[];
+  /** Each condition is absent when it is not asked for; `tags` is empty then. */
+  readonly keep: {
+    readonly lastPushed?: number;
+    readonly tags: readonly Glob[];
+    readonly lastPerSemverMinor?: number;
+    readonly pulledWithinMs?: number;
+  };
+  readonly protect: readonly Glob[];
+  /** Absent when untagged manifests stay. */
+  readonly untaggedAfterMs?: number;
+}
+
+export interface ImmutableTagsConfig {
+  readonly repositories: readonly Glob[];
+  readonly tags: readonly Glob[];
+  readonly except: readonly Glob[];
 }

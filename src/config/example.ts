@@ -82,11 +82,9 @@ class ExampleWriter {
 
   private section(name: string, target: SectionShape, indent: string): string[] {
     if (target.section?.standing !== undefined) return [];
-    const isLeaf = ([, child]: readonly [string, Shape]): boolean => child.kind === "leaf";
-    const fields = [...target.fields];
-    // What belongs to the section itself first, so that it is not lost behind what is below.
-    const ordered = [...fields.filter(isLeaf), ...fields.filter((field) => !isLeaf(field))];
-    const inner = ordered.flatMap(([name, child]) => this.child(name, child, `${indent}  `));
+    const inner = leavesFirst(target).flatMap(([name, child]) =>
+      this.child(name, child, `${indent}  `),
+    );
     const isChoice = choices.has(target.path);
     if (inner.length === 0 && !isChoice) return [];
     const mark = isChoice && !this.options.isActive(target.path) ? "#" : "";
@@ -100,24 +98,37 @@ class ExampleWriter {
 
   /** A list with one item; its keys are switched on and off together with it. */
   private list(name: string, item: SectionShape, indent: string): string[] {
-    const leaves = [...item.fields].flatMap(([child, shape]) => {
-      if (shape.kind === "leaf" && this.paths.has(shape.path)) {
-        return [{ prose: shape.key.prose, text: `${child}: ${valueOf(shape.key)}` }];
-      }
-      if (shape.kind !== "dictionary") return [];
-      const { key } = shape.item;
-      return [{ prose: key.prose, text: `${child}: {${key.exampleName}: ${valueOf(key)}}` }];
-    });
+    const leaves = this.linesOfItem(item);
     if (leaves.length === 0) return [];
     const mark = this.options.isActive(item.path) ? "" : "#";
     return [
       ...(item.section === undefined ? [] : comment(item.section.prose, indent)),
       `${indent}${mark}${name}:`,
       ...leaves.flatMap(({ prose, text }, index) => [
-        ...comment(prose, `${indent}    `),
+        ...comment(prose, `${indent}    ${/^ */.exec(text)?.[0] ?? ""}`),
         `${indent}  ${mark}${index === 0 ? "- " : "  "}${text}`,
       ]),
     ];
+  }
+
+  /** The keys of a list's item with their sentences; those of a section in it further in. */
+  private linesOfItem(item: SectionShape): { readonly prose: string; readonly text: string }[] {
+    return leavesFirst(item).flatMap(([child, shape]) => {
+      if (shape.kind === "leaf" && this.paths.has(shape.path)) {
+        return [{ prose: shape.key.prose, text: `${child}: ${valueOf(shape.key)}` }];
+      }
+      if (shape.kind === "section") {
+        const inner = this.linesOfItem(shape).map(({ prose, text }) => ({
+          prose,
+          text: `  ${text}`,
+        }));
+        if (inner.length === 0) return [];
+        return [{ prose: shape.section?.prose ?? "", text: `${child}:` }, ...inner];
+      }
+      if (shape.kind !== "dictionary") return [];
+      const { key } = shape.item;
+      return [{ prose: key.prose, text: `${child}: {${key.exampleName}: ${valueOf(key)}}` }];
+    });
   }
 
   private leaf(name: string, key: Key, indent: string): string[] {
@@ -129,6 +140,13 @@ class ExampleWriter {
       `${indent}${mark}${name}: ${valueOf(key)}`,
     ];
   }
+}
+
+/** What belongs to a section itself first, so that it is not lost behind what is below. */
+function leavesFirst({ fields }: SectionShape): (readonly [string, Shape])[] {
+  const isLeaf = ([, child]: readonly [string, Shape]): boolean => child.kind === "leaf";
+  const all = [...fields];
+  return [...all.filter(isLeaf), ...all.filter((field) => !isLeaf(field))];
 }
 
 function valueOf(key: Key): string {

@@ -73,23 +73,23 @@ const groupNames = [
   "catalog",
   "tags",
   "validation",
+  "retention",
+  "immutabletags",
   "metadata",
   "database",
 ] as const;
 
 export function groupsOf(used: readonly Key[]): [string, Key[]][] {
-  return groupNames.map((name) => [
-    name,
-    used.filter((key) => key.path === name || key.path.startsWith(`${name}.`)),
-  ]);
+  return groupNames.map((name) => [name, used.filter((key) => isOfGroup(key.path, name))]);
+}
+
+function isOfGroup(path: string, name: string): boolean {
+  return path === name || path.startsWith(`${name}.`) || path.startsWith(`${name}[]`);
 }
 
 function renderGroup(name: string, group: readonly Key[]): string {
   const own = sections.filter(
-    (section) =>
-      section.standing === undefined &&
-      (section.path === name || section.path.startsWith(`${name}.`)) &&
-      isSaid(section),
+    (section) => section.standing === undefined && isOfGroup(section.path, name) && isSaid(section),
   );
   const head = own.find((section) => section.path === name);
   const below = own.filter((section) => section.path !== name);

@@ -53,6 +53,8 @@ http:
   debug: {addr: ":1"}
 metadata: {database: /a}
 health: {file: [{file: a}], http: [{uri: "http://a", headers: {A: b}}], tcp: [{addr: "a:1"}]}
+retention: {rules: [{repositories: [a], keep: {tags: [b]}, protect: [c]}]}
+immutabletags: [{repositories: [a], tags: [b], except: [c]}]
 validation: {manifests: {urls: {allow: [a], deny: [b]}, indexes: {platformlist: [{os: a, architecture: b}]}}}
 `;
   const token =

@@ -16,6 +16,7 @@ import { gcKeys, gcSections } from "./keys/gc-keys.ts";
 import { httpKeys, httpSections } from "./keys/http-keys.ts";
 import { logKeys, logSections } from "./keys/log-keys.ts";
 import { otherKeys, otherSections } from "./keys/other-keys.ts";
+import { retentionKeys, retentionSections } from "./keys/retention-keys.ts";
 import { storageKeys, storageSections } from "./keys/storage-keys.ts";
 import { trashKeys, trashSections } from "./keys/trash-keys.ts";
 
@@ -27,6 +28,7 @@ const table = [
   ...trashKeys,
   ...authKeys,
   ...httpKeys,
+  ...retentionKeys,
 ] as const;
 
 /** The paths of the keys of one type, so that a key read as what it is not does not compile. */
@@ -42,6 +44,7 @@ export const sections: readonly Section[] = [
   ...trashSections,
   ...authSections,
   ...httpSections,
+  ...retentionSections,
   ...otherSections,
 ];
 

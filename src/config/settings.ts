@@ -43,8 +43,8 @@ export class Settings {
     return typeof value === "string" && value !== "" ? value : undefined;
   }
 
-  texts(path: PathOf<"texts"> | PathOf<"choices">): readonly string[] {
-    const value = this.value(path)?.value;
+  texts(path: PathOf<"texts"> | PathOf<"choices">, index?: number): readonly string[] {
+    const value = this.value(path, index)?.value;
     return Array.isArray(value) ? value : [];
   }
 

@@ -5,6 +5,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ManifestReader } from "../registry/manifest-reader.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { LinkStore } from "../storage/link-store.ts";
+import { type ManifestLinks, reachable } from "./reachable.ts";
 
 /**
  * Collection as Distribution's `garbage-collect` does it: what no manifest of any repository
@@ -62,7 +63,10 @@ async function markRepository(
   const { links, say } = options;
   const manifests = await readManifests(name, options);
   const kept = options.deletesUntagged
-    ? reachable(manifests, await taggedDigests(name, links))
+    ? reachable(
+        new Map([...manifests].map(([digest, manifest]) => [digest, linksOf(manifest)])),
+        await taggedDigests(name, links),
+      )
     : new Set(manifests.keys());
   for (const digest of kept) {
     marked.add(digest);
@@ -108,21 +112,8 @@ async function taggedDigests(name: RepositoryName, links: LinkStore): Promise<Se
   return digests;
 }
 
-/** What is tagged, the children of kept indexes, and what has a kept manifest as subject. */
-function reachable(
-  manifests: ReadonlyMap<Digest, Manifest>,
-  roots: ReadonlySet<Digest>,
-): Set<Digest> {
-  const bySubject = Map.groupBy(manifests, ([, manifest]) => manifest.subject?.digest);
-  const kept = new Set<Digest>();
-  const waiting = [...roots];
-  for (let digest = waiting.pop(); digest !== undefined; digest = waiting.pop()) {
-    if (kept.has(digest)) continue;
-    kept.add(digest);
-    for (const child of manifests.get(digest)?.manifests ?? []) waiting.push(child.digest);
-    for (const [referrer] of bySubject.get(digest) ?? []) waiting.push(referrer);
-  }
-  return kept;
+function linksOf({ manifests, subject }: Manifest): ManifestLinks {
+  return { children: manifests.map((child) => child.digest), subject: subject?.digest };
 }
 
 function digestsNamedBy({ config, layers, manifests }: Manifest): readonly Digest[] {

@@ -13,6 +13,7 @@ import type { ManifestMediaType } from "../oci/media-type.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { CollectionStore } from "./collection-store.ts";
+import type { RepositoryView } from "./repository-view.ts";
 
 /** What a HEAD of a manifest answers. */
 export interface ManifestStat {
@@ -88,6 +89,10 @@ export interface MetadataStore {
   ): Promise<readonly Tag[]>;
   /** Indexes in this repository that list `digest` as a child, `limit` at most. */
   parentsOf(repository: RepositoryName, digest: Digest, limit: number): Promise<readonly Digest[]>;
+  /** All tags and manifests with what leads to what, for retention. */
+  viewOf(repository: RepositoryName): Promise<RepositoryView>;
+  /** True when a repository, whichever, has a manifest of this digest. */
+  isManifestAnywhere(digest: Digest): Promise<boolean>;
 
   // -- recording; each is one transaction, idempotent, and makes the repository when it is new
   recordBlob(repository: RepositoryName, blob: BlobRecord): Promise<void>;

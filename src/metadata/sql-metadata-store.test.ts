@@ -6,6 +6,7 @@ import { postgresSkipReason, testPostgres } from "../../test/support/postgres.ts
 import { metadataReplaceSuite } from "./metadata-replace.suite.ts";
 import { metadataStoreSuite } from "./metadata-store.suite.ts";
 import type { MetadataStore } from "./metadata-store.ts";
+import { repositoryViewSuite } from "./repository-view.suite.ts";
 import { openMetadataStore } from "./sql-metadata-store.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "berth-metadata-"));
@@ -14,6 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function bothSuites(name: string, open: () => Promise<MetadataStore>): void {
   metadataStoreSuite(name, open);
   metadataReplaceSuite(`${name}, replacing and racing`, open);
+  repositoryViewSuite(`${name}, a whole repository`, open);
 }
 
 bothSuites("SQLite", () =>

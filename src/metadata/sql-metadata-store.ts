@@ -21,6 +21,7 @@ import type {
   TagRecord,
 } from "./metadata-store.ts";
 import { Recorder, type RowId } from "./recording.ts";
+import { prepareView, type RepositoryView, readView } from "./repository-view.ts";
 import { SqlCollectionStore } from "./sql-collection-store.ts";
 import { type MetadataTables, metadataMigrations } from "./tables.ts";
 
@@ -47,6 +48,7 @@ class SqlMetadataStore implements MetadataStore {
   readonly #lookups: ReturnType<typeof prepareLookups>;
   readonly #listings: ReturnType<typeof prepareListings>;
   readonly #snapshots: ReturnType<typeof prepareSnapshots>;
+  readonly #view: ReturnType<typeof prepareView>;
   readonly #recorder: Recorder;
   readonly collection: CollectionStore;
 
@@ -57,6 +59,7 @@ class SqlMetadataStore implements MetadataStore {
     this.#snapshots = prepareSnapshots(database);
     this.#recorder = new Recorder(database, clock);
     this.collection = new SqlCollectionStore(database);
+    this.#view = prepareView(database);
   }
 
   async findTag(repository: RepositoryName, tag: Tag): Promise<ManifestStat | undefined> {
@@ -132,6 +135,14 @@ class SqlMetadataStore implements MetadataStore {
     const args = { repository, digest, limit };
     const rows = await this.#database.all(this.#listings.parents, args);
     return rows.map((row) => row.digest);
+  }
+
+  viewOf(repository: RepositoryName): Promise<RepositoryView> {
+    return readView(this.#database, this.#view, repository);
+  }
+
+  async isManifestAnywhere(digest: Digest): Promise<boolean> {
+    return (await this.#database.first(this.#view.manifestAnywhere, { digest })) !== undefined;
   }
 
   recordBlob(repository: RepositoryName, blob: BlobRecord): Promise<void> {

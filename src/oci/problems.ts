@@ -175,6 +175,12 @@ export const problems = {
     message: "the manifest names a layer at {url}, which this registry does not allow",
     advice: "see validation.manifests.urls in the configuration",
   },
+  tagImmutable: {
+    code: "DENIED",
+    status: 409,
+    message: "tag {tag} of {name} is immutable: it points to {digest} and stays so",
+    advice: "push under another tag: immutabletags of the configuration says {pattern}",
+  },
   tagsTooMany: {
     code: "TAG_INVALID",
     status: 414,
@@ -314,8 +320,9 @@ export class RegistryError extends Error {
 /** The table's sentence for `reason` with the facts filled in, and its advice. */
 function describe(reason: Reason, facts: Facts): string {
   const problem: Problem = problems[reason];
-  const message = problem.message.replace(/\{(\w+)\}/g, (_, key: string) => quoted(facts[key]));
-  return problem.advice === undefined ? message : `${message}; ${problem.advice}`;
+  const { advice } = problem;
+  const text = advice === undefined ? problem.message : `${problem.message}; ${advice}`;
+  return text.replace(/\{(\w+)\}/g, (_, key: string) => quoted(facts[key]));
 }
 
 /** Shortens what came from outside, and leaves no control character in it. */

@@ -61,6 +61,13 @@ export class Leases {
     return this.#renewed.has(digest) || this.#renewedBefore.has(digest);
   }
 
+  /** True when somebody was told of the blob within the grace time. */
+  async isLeased(digest: Digest): Promise<boolean> {
+    if (this.isFresh(digest)) return true;
+    const state = await this.#options.collection.stateOf(digest);
+    return state !== undefined && state.touchedAtMs >= this.touchedBeforeMs();
+  }
+
   /**
    * Rows touched before this time are out of their lease, if `isFresh` is false for them too:
    * a row may be a whole period behind.

@@ -7,9 +7,11 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
+import { findMovable } from "./immutable-tags.ts";
 import { linkManifest } from "./link-manifest.ts";
 import { shareDigests } from "./lock-digests.ts";
 import { moveTag } from "./move-tag.ts";
+import { immutablePattern } from "./policy.ts";
 import { checkReferences } from "./reference-check.ts";
 import type { Removals } from "./removals.ts";
 
@@ -91,7 +93,7 @@ export class Manifests {
    * Stores a manifest and points its tags at it. Everything it names is there first, the tag is
    * last: at no moment does a tag lead to something incomplete.
    *
-   * @throws {RegistryError} `manifest…`, `digestMismatch`
+   * @throws {RegistryError} `manifest…`, `digestMismatch`, `tagImmutable`
    */
   async push(push: ManifestPush): Promise<PushedManifest> {
     const { name, reference, bytes, actor } = push;
@@ -101,7 +103,12 @@ export class Manifests {
       throw new RegistryError("digestMismatch", { expected: reference.digest, actual: digest });
     }
     const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
-    const { locks, leases } = this.#context;
+    const { locks, leases, policy } = this.#context;
+    for (const tag of tags) {
+      // Before anything is stored; it is asked once more under the tag's lock.
+      const isImmutable = immutablePattern(name, tag, policy) !== undefined;
+      if (isImmutable) await findMovable({ name, tag, digest }, this.#context);
+    }
     const digests = [digest, ...digestsNamedBy(manifest)];
     await shareDigests(locks, digests, async () => {
       await checkReferences(name, manifest, this.#context);
@@ -119,7 +126,7 @@ export class Manifests {
    * Deletes a manifest with every tag that points to it, or one tag alone: the manifest and
    * the other tags stay then.
    *
-   * @throws {RegistryError} `manifestUnknown`
+   * @throws {RegistryError} `manifestUnknown`, `tagImmutable`
    */
   async remove(name: RepositoryName, reference: Reference, actor: Actor): Promise<void> {
     const target =

@@ -3,6 +3,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { Actor } from "./actor.ts";
 import type { RegistryContext } from "./context.ts";
+import { findMovable } from "./immutable-tags.ts";
 import { record } from "./recording.ts";
 
 export interface TagMove {
@@ -25,13 +26,15 @@ export interface MovedTag {
  *
  * The link is written first, then the history, then the metadata: whatever a crash leaves out,
  * the comparison at the next start finds by the metadata that is behind, and adds.
+ *
+ * @throws {RegistryError} `tagImmutable`
  */
 export async function moveTag(move: TagMove, context: RegistryContext): Promise<MovedTag> {
-  const { links, metadata, locks, lookup, activity, clock } = context;
+  const { links, metadata, locks, activity, clock } = context;
   const { name, tag, digest, actor } = move;
   return locks.shared(`repository:${name}`, () =>
     locks.exclusive(`tag:${name}:${tag}`, async () => {
-      const before = (await lookup.findTag(name, tag))?.digest;
+      const before = (await findMovable(move, context))?.digest;
       if (move.mayReplace?.(before) === false) return { before, isMoved: false };
       const link = await links.writeTag(name, tag, digest);
       await record(name, context, async () => {

@@ -1,4 +1,7 @@
+import { type Glob, matchesAny } from "../base/glob.ts";
 import type { Platform } from "../oci/platform.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Tag } from "../oci/tag.ts";
 
 /** What this registry allows, from its configuration. */
 export interface RegistryPolicy {
@@ -8,6 +11,28 @@ export interface RegistryPolicy {
   readonly leaseMs: number;
   /** How long what was deleted can be taken back, in milliseconds; 0 when it cannot. */
   readonly trashRetentionMs: number;
+  readonly immutableTags: readonly ImmutableTags[];
+}
+
+/** Tags that, once set, stay what they are; those of `except` are not among them. */
+export interface ImmutableTags {
+  readonly repositories: readonly Glob[];
+  readonly tags: readonly Glob[];
+  readonly except: readonly Glob[];
+}
+
+/** The pattern that makes the tag immutable; undefined when it may move. */
+export function immutablePattern(
+  name: RepositoryName,
+  tag: Tag,
+  { immutableTags }: RegistryPolicy,
+): string | undefined {
+  for (const { repositories, tags, except } of immutableTags) {
+    if (!matchesAny(repositories, name) || matchesAny(except, tag)) continue;
+    const pattern = tags.find((glob) => glob.matches(tag));
+    if (pattern !== undefined) return pattern.text;
+  }
+  return undefined;
 }
 
 /** `validation.*` of the configuration: what a manifest may name. */

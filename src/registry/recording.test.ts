@@ -61,6 +61,7 @@ async function openParts() {
       uploadsPerRepositoryMax: 100,
       leaseMs: 3_600_000,
       trashRetentionMs: 3_600_000,
+      immutableTags: [],
       validation: {
         isEnabled: true,
         urls: { allow: [], deny: [] },

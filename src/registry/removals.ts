@@ -5,8 +5,10 @@ import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import type { Link } from "../storage/link-store.ts";
 import type { Actor } from "./actor.ts";
 import type { RegistryContext } from "./context.ts";
+import { findMovable } from "./immutable-tags.ts";
 import { type Kept, keptFor } from "./kept.ts";
 import { isDatabaseFailure, noteRemoval, recordRemoval } from "./recording.ts";
 
@@ -16,11 +18,18 @@ export type RemovalTarget =
       readonly kind: "tag";
       readonly name: RepositoryName;
       readonly tag: Tag;
-      /** Leaves the tag alone when it points elsewhere by now. */
-      readonly expected?: Digest | undefined;
+      /** Leaves the tag alone when it points elsewhere by now, or was pushed again since. */
+      readonly seen?: SeenManifest | undefined;
     }
   | { readonly kind: "manifest"; readonly name: RepositoryName; readonly digest: Digest }
   | { readonly kind: "repository"; readonly name: RepositoryName };
+
+/** What somebody saw when it was decided that something goes. */
+export interface SeenManifest {
+  readonly digest: Digest;
+  /** Of the link that was looked at; `Infinity` when any will do. */
+  readonly pushedAtMs: number;
+}
 
 /** A name that is gone. */
 export interface Removed {
@@ -65,7 +74,7 @@ export class Removals {
    * Removes the targets one after the other, as one operation. Not atomic: what went before a
    * failure is gone, and can be taken back.
    *
-   * @throws {RegistryError} `manifestUnknown`, `nameUnknown`
+   * @throws {RegistryError} `manifestUnknown`, `nameUnknown`, `tagImmutable`
    */
   async remove(targets: readonly RemovalTarget[], actor: Actor): Promise<Removal> {
     const operation = this.#context.random.uuid();
@@ -79,17 +88,58 @@ export class Removals {
     return { operation, removed };
   }
 
+  /**
+   * Deletes a tag by rule; false, and nothing is changed, when it was moved, pushed again or
+   * deleted since it was seen.
+   *
+   * @throws {RegistryError} `tagImmutable`
+   */
+  async removeTagIfSame(
+    name: RepositoryName,
+    tag: Tag,
+    seen: SeenManifest & { readonly actor: Actor },
+  ): Promise<boolean> {
+    const { removed } = await this.remove([{ kind: "tag", name, tag, seen }], seen.actor);
+    return removed.length > 0;
+  }
+
+  /**
+   * Deletes a manifest by rule; false, and nothing is changed, when a tag or an index leads to it
+   * by now, or when it was pushed again, leased or deleted since it was seen.
+   */
+  async removeManifestIfUnreached(
+    name: RepositoryName,
+    seen: SeenManifest & { readonly actor: Actor },
+  ): Promise<boolean> {
+    const { metadata, locks, links, leases, adoption, lookup, random } = this.#context;
+    const { digest, actor } = seen;
+    await adoption.adopt(name);
+    return locks.exclusive(digest, async () => {
+      if (!isSame(await links.readRevision(name, digest), seen)) return false;
+      if ((await metadata.tagsOfManifest(name, digest, 1)).length > 0) return false;
+      if ((await metadata.parentsOf(name, digest, 1)).length > 0) return false;
+      if (await leases.isLeased(digest)) return false;
+      const found = await lookup.findManifest(name, digest);
+      if (found === undefined) return false;
+      const operation = random.uuid();
+      const order: Order = { operation, action: "delete manifest", actor, removed: [] };
+      await this.#keep({ ...found, name }, order);
+      await this.#unlinkManifest(name, digest, order);
+      return true;
+    });
+  }
+
   async #removeTag(
     target: Extract<RemovalTarget, { kind: "tag" }>,
     order: Order,
     known?: Kept,
   ): Promise<void> {
-    const { links, metadata, locks, lookup, activity, clock } = this.#context;
-    const { name, tag, expected } = target;
+    const { links, metadata, locks, activity, clock } = this.#context;
+    const { name, tag, seen } = target;
     await locks.shared(`repository:${name}`, () =>
       locks.exclusive(`tag:${name}:${tag}`, async () => {
-        const before = await lookup.findTag(name, tag);
-        if (expected !== undefined && before?.digest !== expected) return;
+        if (seen !== undefined && !isSame(await links.readTag(name, tag), seen)) return;
+        const before = await findMovable({ name, tag, digest: undefined }, this.#context);
         if (before !== undefined) await this.#keep({ ...before, name, tag, known }, order);
         const isRemoved = await links.removeTag(name, tag);
         if (isRemoved) {
@@ -119,6 +169,10 @@ export class Removals {
       if (found === undefined) {
         throw new RegistryError("manifestUnknown", { reference: digest, name });
       }
+      // All or nothing: an immutable tag keeps the others too.
+      for (const tag of await this.#tagsOf(name, digest)) {
+        await findMovable({ name, tag, digest: undefined }, this.#context);
+      }
       const known = await this.#keep({ ...found, name }, order);
       await this.#removeTagsOf(name, digest, { order, known });
       await this.#unlinkManifest(name, digest, order);
@@ -136,7 +190,8 @@ export class Removals {
       const tags = await this.#tagsOf(name, digest);
       for (const tag of tags) {
         // One that another push has moved on meanwhile is not this manifest's any more.
-        await this.#removeTag({ kind: "tag", name, tag, expected: digest }, order, known);
+        const seen = { digest, pushedAtMs: Infinity };
+        await this.#removeTag({ kind: "tag", name, tag, seen }, order, known);
       }
       if (order.removed.length === countBefore) return;
     }
@@ -263,4 +318,8 @@ export class Removals {
       by: order.actor.name ?? "anonymous",
     });
   }
+}
+
+function isSame(link: Link | undefined, seen: SeenManifest): boolean {
+  return link?.digest === seen.digest && Math.floor(link.modifiedAtMs) <= seen.pushedAtMs;
 }

@@ -8,6 +8,7 @@ import type { Collection } from "./collection.ts";
 import { serverMetrics } from "./metrics.ts";
 import type { OpenRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
+import type { RetentionRuns } from "./retention-runs.ts";
 
 interface Parts {
   readonly config: Config;
@@ -34,11 +35,11 @@ const settleIntervalMs = 15_000;
 
 const firstPurgeMsMax = 30 * 60_000;
 
-/** Starts to compare the metadata with the storage, and to purge stale uploads now and then. */
+/** Starts to compare the metadata with the storage, and what is done now and then after that. */
 export function startBackgroundWorks(
   parts: Parts,
   opened: OpenRegistry,
-  collection: Collection,
+  { collection, retention }: { readonly collection: Collection; readonly retention: RetentionRuns },
 ): BackgroundWorks {
   const { config, metrics, ends } = parts;
   const { adoption } = opened.registry;
@@ -70,6 +71,9 @@ export function startBackgroundWorks(
     if (!settling) start(settle());
   });
   ends.signal.addEventListener("abort", stopSettling);
+  if (retention.hasRules && !config.storage.maintenance.readOnly.isEnabled) {
+    start(adopting.then(() => retention.runNowAndThen(ends.signal)));
+  }
   const { uploadPurging } = config.storage.maintenance;
   if (uploadPurging.isEnabled) {
     const intervalMs = Math.min(uploadPurging.intervalMs, timerMsMax);

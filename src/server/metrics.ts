@@ -76,4 +76,15 @@ export const serverMetrics = {
     help: "Tags and manifests that were taken back after they had been deleted or moved.",
     labels: ["kind"],
   },
+  retentionDeletions: {
+    type: "counter",
+    name: "berth_retention_deletions_total",
+    help: "What the rules of retention have deleted: kind is tag or manifest.",
+    labels: ["kind"],
+  },
+  retentionLastRun: {
+    type: "gauge",
+    name: "berth_retention_last_run_timestamp_seconds",
+    help: "When the rules of retention were last carried out, in seconds since 1970; 0 for never.",
+  },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;

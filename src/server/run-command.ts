@@ -13,6 +13,7 @@ import {
 } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
 import { openConfiguredRegistry } from "./open-registry.ts";
+import { RetentionRuns } from "./retention-runs.ts";
 import { holdRoot } from "./root-owner.ts";
 
 /** A command as it was typed. */
@@ -109,6 +110,7 @@ async function runHere(config: Config, rootFolder: string, call: CommandCall): P
     config,
     opened,
     collection: new Collection({ ...basics, context: opened.context, config: config.gc }),
+    retention: new RetentionRuns({ ...basics, opened, config: config.retention }),
     isServing: false,
     signal: call.signal,
     print: call.print,

@@ -22,6 +22,7 @@ import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
 import { requestObserver } from "./request-observer.ts";
+import { RetentionRuns } from "./retention-runs.ts";
 import { type HeldRoot, holdRoot } from "./root-owner.ts";
 import { controlPath } from "./run-command.ts";
 import type { Server } from "./server-socket.ts";
@@ -150,8 +151,10 @@ async function startServing(
       every: systemEvery,
     });
     const collection = new Collection({ ...parts, context: opened.context, config: config.gc });
-    const works = startBackgroundWorks(parts, opened, collection);
-    const control = await startControl(parts, opened, { works, collection, ...options });
+    const retention = new RetentionRuns({ ...parts, opened, config: config.retention });
+    const works = startBackgroundWorks(parts, opened, { collection, retention });
+    const served = { works, collection, retention, ...options };
+    const control = await startControl(parts, opened, served);
     sayWhatIsOpen(parts, listener);
     return runningServer({ parts, opened, health, listener, debug, works, control });
   } catch (error) {
@@ -263,6 +266,7 @@ async function startControl(
   served: {
     readonly works: BackgroundWorks;
     readonly collection: Collection;
+    readonly retention: RetentionRuns;
     readonly version: string;
   },
 ): Promise<Server | undefined> {
@@ -275,6 +279,7 @@ async function startControl(
     parts: {
       ...{ config, opened, clock, random, logger },
       collection: served.collection,
+      retention: served.retention,
       isServing: true,
       adopted: () => served.works.adopted(),
     },

@@ -27,6 +27,7 @@ export function registryPolicy(config: Config): RegistryPolicy {
     leaseMs: config.gc.graceMs,
     trashRetentionMs: config.trash.retentionMs,
     uploadsPerRepositoryMax: config.http.limits.uploadsPerRepository,
+    immutableTags: config.immutableTags,
     validation: {
       isEnabled: config.validation.isEnabled,
       urls,

@@ -4,6 +4,7 @@ import type { Random } from "../../base/random.ts";
 import type { Config } from "../../config/config.ts";
 import type { Collection } from "../collection.ts";
 import type { OpenRegistry } from "../open-registry.ts";
+import type { RetentionRuns } from "../retention-runs.ts";
 
 /**
  * A command on a registry: `berth gc run`, `berth rm`. It runs inside the server that has the
@@ -22,6 +23,7 @@ export interface CommandParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly collection: Collection;
+  readonly retention: RetentionRuns;
   /** False in a process that has the registry to itself, where nothing is pushed meanwhile. */
   readonly isServing: boolean;
   /** Aborted when the person has given up waiting, or the server stops. */

@@ -1,6 +1,7 @@
 import type { Command } from "./command.ts";
 import { gcPreview, gcRun, gcStatus } from "./gc.ts";
 import { gcWhy } from "./gc-why.ts";
+import { retentionPreview, retentionRun } from "./retention.ts";
 import { tagHistory } from "./tag-history.ts";
 
 /** Every command by its name, as it is typed behind `berth`. */
@@ -9,5 +10,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["gc preview", gcPreview],
   ["gc status", gcStatus],
   ["gc why", gcWhy],
+  ["retention preview", retentionPreview],
+  ["retention run", retentionRun],
   ["tag history", tagHistory],
 ]);

@@ -36,6 +36,8 @@ function moveOf(before: Digest | undefined, after: Digest | undefined): string {
 /** Who and from where, as far as it is known. */
 function textOf({ name, address, client }: Actor): string {
   if (client !== undefined && client === foundByComparison.client) return client;
+  // A rule or a command of the registry itself came from nowhere.
+  if (name === undefined && address === undefined && client !== undefined) return `by ${client}`;
   const where = address === undefined ? "" : ` from ${address}`;
   const how = client === undefined ? "" : ` with ${client}`;
   return `by ${name ?? "anonymous"}${where}${how}`;
