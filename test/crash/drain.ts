@@ -162,7 +162,8 @@ class Pull {
     const hasher = new Bun.CryptoHasher("sha256");
     let head: Buffer | undefined = Buffer.alloc(0);
     let sizeBytes = 0;
-    for await (const bytes of this.#socket as AsyncIterable<Buffer>) {
+    const socket: AsyncIterable<Buffer> = this.#socket;
+    for await (const bytes of socket) {
       let body = bytes;
       if (head !== undefined) {
         head = Buffer.concat([head, bytes]);

@@ -217,8 +217,9 @@ export class Mix {
   ): Promise<Answer> {
     this.requests += 1;
     const answer = await this.#client.send(...request);
+    const [method, target] = request;
     if (![status].flat().includes(answer.status)) {
-      this.wrong.push(`${request.slice(0, 2).join(" ")}: ${answer.status}`);
+      this.wrong.push(`${method} ${target}: ${answer.status}`);
     }
     return answer;
   }

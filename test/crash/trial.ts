@@ -6,7 +6,7 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { BerthProcess, type BerthOptions } from "./berth-process.ts";
+import { type BerthOptions, BerthProcess } from "./berth-process.ts";
 import { ageTemporaryFiles, checkDisk, remaining } from "./disk-check.ts";
 import { Journal } from "./journal.ts";
 import { Oracle } from "./oracle.ts";
