@@ -103,6 +103,23 @@ export class Mix {
     }
   }
 
+  /**
+   * Pushes so many manifests beside those that are pulled. Memory that a registry keeps what was
+   * pushed last in, up to a limit, is full then, and its filling is not taken for a leak.
+   */
+  async fill(manifestsCount: number): Promise<void> {
+    for (let index = 0; index < manifestsCount; index += 1) {
+      const { repository, blobs } = this.#random.pick(this.#images);
+      const [config, ...layers] = blobs;
+      const annotations = { id: String(this.#random.next()) };
+      const manifest = { schemaVersion: 2, mediaType: manifestType, config, layers, annotations };
+      const body = new TextEncoder().encode(JSON.stringify(manifest));
+      const headers = { "content-type": manifestType };
+      const path = manifestPath({ repository }, digestOf(body));
+      await this.#send(201, "PUT", path, { headers, body });
+    }
+  }
+
   /** One action of the mix. */
   async step(): Promise<void> {
     const image = this.#popularImage();

@@ -5,13 +5,14 @@ import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { BerthProcess } from "./berth-process.ts";
 import { Mix } from "./mix.ts";
+import { percentile } from "./percentile.ts";
 import { RegistryClient } from "./registry-client.ts";
 import type { Figure, Rig, RigOptions } from "./rig.ts";
 import { none } from "./trial.ts";
 
 const sizes = {
-  short: { images: 10, topSpeedMs: 1_500, warmUpMs: 1_500, soakMs: 6_000 },
-  long: { images: 100, topSpeedMs: 10_000, warmUpMs: 60_000, soakMs: 230_000 },
+  short: { images: 10, manifests: 100, topSpeedMs: 1_500, warmUpMs: 1_500, soakMs: 6_000 },
+  long: { images: 100, manifests: 10_000, topSpeedMs: 10_000, warmUpMs: 45_000, soakMs: 225_000 },
 } as const;
 
 /** Of the top speed. */
@@ -37,11 +38,14 @@ export const soak: Rig = {
 
 async function load(berth: BerthProcess, options: RigOptions): Promise<readonly Figure[]> {
   const { seed, form, say } = options;
-  const { images, topSpeedMs, warmUpMs, soakMs } = sizes[form];
+  const { images, manifests, topSpeedMs, warmUpMs, soakMs } = sizes[form];
   await berth.start();
   const client = new RegistryClient(berth.origin);
   const mix = new Mix(client, new SeededRandom(`soak ${seed}`));
   await mix.prepare(images);
+  await Promise.all(
+    Array.from({ length: workersCount }, () => mix.fill(Math.ceil(manifests / workersCount))),
+  );
   const before = mix.requests;
   await drive(mix, { forMs: topSpeedMs, perSecond: Number.POSITIVE_INFINITY });
   const topSpeed = ((mix.requests - before) * 1_000) / topSpeedMs;
@@ -52,7 +56,7 @@ async function load(berth: BerthProcess, options: RigOptions): Promise<readonly 
   await drive(mix, { forMs: warmUpMs, perSecond });
   const filesBefore = descriptorsOf(berth.pid).files;
 
-  const samples: { readonly atMs: number; readonly bytes: number }[] = [];
+  const samples: Sample[] = [];
   const sockets: number[] = [];
   const sampling = setInterval(() => {
     samples.push({ atMs: performance.now(), bytes: residentBytes(berth.pid) });
@@ -64,7 +68,7 @@ async function load(berth: BerthProcess, options: RigOptions): Promise<readonly 
   const reached = ((mix.requests - requestsBefore) * 1_000) / soakMs;
   const filesAfter = descriptorsOf(berth.pid).files;
 
-  const slope = (slopeOf(samples) * 60_000) / 1e6;
+  const slope = (slopeOf(lowest(samples)) * 60_000) / 1e6;
   const socketsMost = Math.max(0, ...sockets);
   return [
     { name: "requests a second", value: Math.round(reached), target: "60 %", holds: reached > 0 },
@@ -140,16 +144,33 @@ function descriptorsOf(pid: number): { readonly files: number; readonly sockets:
   return { files, sockets };
 }
 
-/** The slope of the straight line nearest to the samples, in bytes a millisecond. */
-function slopeOf(samples: readonly { readonly atMs: number; readonly bytes: number }[]): number {
-  const count = samples.length;
-  const meanMs = samples.reduce((sum, { atMs }) => sum + atMs, 0) / count;
-  const meanBytes = samples.reduce((sum, { bytes }) => sum + bytes, 0) / count;
-  let above = 0;
-  let below = 0;
-  for (const { atMs, bytes } of samples) {
-    above += (atMs - meanMs) * (bytes - meanBytes);
-    below += (atMs - meanMs) ** 2;
-  }
-  return below === 0 ? 0 : above / below;
+interface Sample {
+  readonly atMs: number;
+  readonly bytes: number;
+}
+
+/**
+ * The smallest sample of every ten seconds. Memory goes up and down by what is not collected
+ * yet; what is held for good is what is left at the bottom.
+ */
+function lowest(samples: readonly Sample[]): readonly Sample[] {
+  const groups = Map.groupBy(samples, ({ atMs }) => Math.floor(atMs / lowestMs));
+  return [...groups.values()].flatMap(
+    (group) => group.toSorted((left, right) => left.bytes - right.bytes)[0] ?? [],
+  );
+}
+
+const lowestMs = 10_000;
+
+/**
+ * How steeply the samples rise, in bytes a millisecond: the median of the slopes between any two
+ * (Theil and Sen), which a single step up and down does not bend.
+ */
+function slopeOf(samples: readonly Sample[]): number {
+  const slopes = samples.flatMap((first, index) =>
+    samples
+      .slice(index + 1)
+      .map((second) => (second.bytes - first.bytes) / (second.atMs - first.atMs)),
+  );
+  return percentile(slopes, 0.5);
 }
