@@ -60,7 +60,8 @@ async function strike(
     else failed.push(`${name}: ${problem}`);
     busy += push.busyCount;
     // What did not work is repeated until it does: its bytes must be right in any case.
-    for (let attempt = 0; problem !== undefined && attempt < 20; attempt += 1) {
+    const attemptsMax = problem === undefined ? 0 : 20;
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
       if ((await push.tryTwice(() => undefined)) === undefined) break;
     }
     const wrong = await push.check(direct);
@@ -228,7 +229,8 @@ class Push {
 
   async #expect(status: number, ...request: Parameters<RegistryClient["send"]>): Promise<Answer> {
     const answer = await this.#client.send(...request);
-    if (answer.status !== status) throw unexpected(request.slice(0, 2).join(" "), answer);
+    const [method, target] = request;
+    if (answer.status !== status) throw unexpected(`${method} ${target}`, answer);
     return answer;
   }
 }

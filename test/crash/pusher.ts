@@ -147,7 +147,8 @@ export class Pusher {
       const begun = await this.#send("POST", uploads, { headers: { "content-length": "0" } });
       let at = locationOf(begun);
       let sent = 0;
-      while (how > 0.5 && sent < bytes.byteLength) {
+      const chunkedBytes = how > 0.5 ? bytes.byteLength : 0;
+      while (sent < chunkedBytes) {
         const chunk = bytes.slice(sent, sent + random.integer(1, bytes.byteLength));
         const range = `${sent}-${sent + chunk.byteLength - 1}`;
         const headers = { ...octetStream, "content-range": range };

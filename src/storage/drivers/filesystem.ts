@@ -362,8 +362,11 @@ function tooLarge(key: string): Error {
 
 const moveAttemptsMax = 5;
 
-/** Forgetting them costs a sync of a clean folder each. */
-const durableFoldersMax = 50_000;
+/**
+ * Forgetting them costs a sync of a clean folder for each that is used again. Most are the folder
+ * of one blob or link, which no other write comes to: they are kept for the few above them.
+ */
+const durableFoldersMax = 5_000;
 
 const temporaryName = "berth/tmp";
 
