@@ -37,8 +37,11 @@ export class BlobStore {
   /** Stores a small blob, durably. The caller has compared `digest` with `bytes`. */
   async put(digest: Digest, bytes: Uint8Array): Promise<void> {
     // Same size: the same bytes, written before. Another size is a damaged file: replaced.
-    if ((await this.sizeOf(digest)) === bytes.byteLength) return;
-    await this.#objects.put(blobKey(digest), bytes);
+    if ((await this.sizeOf(digest)) === bytes.byteLength) {
+      await this.#objects.settle(blobKey(digest));
+    } else {
+      await this.#objects.put(blobKey(digest), bytes);
+    }
   }
 
   /**
@@ -46,8 +49,11 @@ export class BlobStore {
    * When the blob is there already, the object stays where it is, for the caller to discard.
    */
   async publish(digest: Digest, key: string, sizeBytes: number): Promise<void> {
-    if ((await this.sizeOf(digest)) === sizeBytes) return;
-    await this.#objects.move(key, blobKey(digest));
+    if ((await this.sizeOf(digest)) === sizeBytes) {
+      await this.#objects.settle(blobKey(digest));
+    } else {
+      await this.#objects.move(key, blobKey(digest));
+    }
   }
 
   async remove(digest: Digest): Promise<boolean> {

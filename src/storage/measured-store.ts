@@ -38,6 +38,7 @@ export function measuredStore(
     putVolatile: (key, bytes) => putContent(store.putVolatile(key, bytes)),
     list: (folder) => list(store.list(folder)),
     move: (source, target) => move(store.move(source, target)),
+    settle: (key) => move(store.settle(key)),
     remove: (key) => remove(store.remove(key)),
     removeFolder: (folder) => remove(store.removeFolder(folder)),
     openAppend: (key, offset) => writer(store.openAppend(key, offset)),

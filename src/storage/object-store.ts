@@ -38,6 +38,12 @@ export interface ObjectStore {
   /** Moves one object, over an existing one if need be. Atomic, and durable when it resolves. */
   move(source: string, target: string): Promise<void>;
 
+  /**
+   * Makes sure that an object which is there outlives a power cut: whoever put it may still be on
+   * the way to that promise, or have been killed before it.
+   */
+  settle(key: string): Promise<void>;
+
   /** True when there was an object at `key`; durable when it resolves. */
   remove(key: string): Promise<boolean>;
 

@@ -2,8 +2,13 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FaultyFileSystem } from "../../../test/support/faulty-file-system.ts";
 import type { Clock } from "../../base/clock.ts";
 import { systemRandom } from "../../base/random.ts";
+import { digestOf } from "../../oci/digest.ts";
+import { BlobStore } from "../blob-store.ts";
+import { blobFolder } from "../layout.ts";
+import type { FileSystem } from "./file-system.ts";
 import { FilesystemStore } from "./filesystem.ts";
 import { nodeFileSystem } from "./node-file-system.ts";
 
@@ -34,9 +39,30 @@ test("what a crash left in the temporary folder goes at a later start", async ()
   expect(existsSync(old)).toBe(false);
 });
 
-function open(): Promise<FilesystemStore> {
-  const parts = { fileSystem: nodeFileSystem, clock, random: systemRandom };
-  return FilesystemStore.open({ rootFolder, durability: "none", ...parts });
+test("a blob that is there already is synced before anybody builds on it", async () => {
+  const bytes = new TextEncoder().encode("the same blob");
+  const digest = digestOf(bytes);
+  const files = new FaultyFileSystem();
+  await new BlobStore(await open(files)).put(digest, bytes);
+  // As after a kill between the rename and the sync of its folder: the name is there, that is all.
+  const blobs = new BlobStore(await open(files));
+  const synced: string[] = [];
+  files.fault = (operation, path) => {
+    if (operation === "syncFolder") synced.push(path.slice(rootFolder.length + 1));
+    return operation === "rename" ? "EIO" : undefined;
+  };
+  await blobs.put(digest, bytes);
+  await blobs.publish(digest, "an upload that is not needed", bytes.byteLength);
+  const ofBlob = (path: string): boolean => path === blobFolder(digest);
+  expect(synced.filter(ofBlob)).toHaveLength(2);
+  // Every folder above it, too: whoever made them may have been killed as well.
+  expect(synced).toContain("docker/registry/v2/blobs");
+});
+
+function open(fileSystem: FileSystem = nodeFileSystem): Promise<FilesystemStore> {
+  const durability = fileSystem === nodeFileSystem ? "none" : "full";
+  const parts = { fileSystem, clock, random: systemRandom };
+  return FilesystemStore.open({ rootFolder, durability, ...parts });
 }
 
 function writeTemporary(name: string, modifiedAtMs: number): string {

@@ -126,6 +126,15 @@ export class FilesystemStore implements ObjectStore {
     );
   }
 
+  async settle(key: string): Promise<void> {
+    await this.#guard(`cannot sync ${key}`, async () => {
+      const folder = posix.dirname(this.#pathOf(key));
+      await this.#ensureFolder(folder);
+      // Its bytes were synced before it got this name.
+      await this.#syncFolder(folder);
+    });
+  }
+
   async remove(key: string): Promise<boolean> {
     return this.#guard(`cannot remove ${key}`, async () => {
       const path = this.#pathOf(key);

@@ -77,6 +77,10 @@ export class MemoryStore implements ObjectStore {
     this.#set(target, found.bytes);
   }
 
+  async settle(): Promise<void> {
+    // No power cut is outlived here.
+  }
+
   async remove(key: string): Promise<boolean> {
     return this.#objects.delete(key);
   }
