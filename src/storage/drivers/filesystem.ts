@@ -36,6 +36,8 @@ export class FilesystemStore implements ObjectStore {
   readonly #options: FilesystemOptions;
   readonly #files: FileSystem;
   readonly #durableFolders = new Set<string>();
+  /** Objects that need no second `settle`; those that are put here anew are durable anyway. */
+  readonly #settled = new Set<string>();
 
   private constructor(options: FilesystemOptions) {
     this.#options = options;
@@ -127,11 +129,14 @@ export class FilesystemStore implements ObjectStore {
   }
 
   async settle(key: string): Promise<void> {
+    if (this.#settled.has(key)) return;
     await this.#guard(`cannot sync ${key}`, async () => {
       const folder = posix.dirname(this.#pathOf(key));
       await this.#ensureFolder(folder);
       // Its bytes were synced before it got this name.
       await this.#syncFolder(folder);
+      if (this.#settled.size >= settledMax) this.#settled.clear();
+      this.#settled.add(key);
     });
   }
 
@@ -316,6 +321,8 @@ function tooLarge(key: string): Error {
 
 /** Forgetting them costs a sync of a clean folder each. */
 const durableFoldersMax = 50_000;
+
+const settledMax = 50_000;
 
 const temporaryName = "berth/tmp";
 
