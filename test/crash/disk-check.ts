@@ -138,5 +138,7 @@ async function incompleteOf(
 function namedBy(manifest: Uint8Array): readonly Digest[] {
   const text = new TextDecoder().decode(manifest);
   const named = [...text.matchAll(/"digest":"(sha256:[0-9a-f]{64})"/g)];
-  return named.map(([, digest]) => parseDigest(digest ?? "")).filter((digest) => digest !== undefined);
+  return named
+    .map(([, digest]) => parseDigest(digest ?? ""))
+    .filter((digest) => digest !== undefined);
 }

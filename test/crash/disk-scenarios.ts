@@ -3,6 +3,7 @@ import type { UploadKey } from "../../src/registry/uploads.ts";
 import { keysOf, type NotedClient, unlessUnknown } from "./noted-client.ts";
 import { blobSample, type ImageSample, imageOf, imageSample } from "./samples.ts";
 import type { SeededRandom } from "./seeded-random.ts";
+import { turns } from "./turns.ts";
 
 export interface DiskScenario {
   /** Done long before: it is durable. */
@@ -24,6 +25,19 @@ const team = "team/app";
 const other = "other/app";
 /** One page and a bit, so that a part of it can be lost. */
 const layerSizes = [5000];
+
+/** Requests that begin a little apart. */
+async function beside(
+  random: SeededRandom,
+  requests: readonly (() => Promise<void>)[],
+): Promise<void> {
+  await Promise.all(
+    requests.map(async (request) => {
+      await turns(random.below(300));
+      await request();
+    }),
+  );
+}
 
 export const diskScenarios: readonly NamedScenario[] = [
   { name: "push", make: push },
@@ -207,7 +221,10 @@ function uploadTwice(random: SeededRandom): DiskScenario {
       }
     },
     run: async (client) => {
-      await Promise.all(keys.map((key) => client.finish(key, blob, 300)));
+      await beside(
+        random,
+        keys.map((key) => () => client.finish(key, blob, 300)),
+      );
     },
   };
 }
@@ -221,9 +238,9 @@ function pushTwice(random: SeededRandom): DiskScenario {
       }
     },
     run: async (client) => {
-      await Promise.all([
-        client.pushManifest(team, { tags: ["v1"], manifest: image }),
-        client.pushManifest(other, { tags: ["v1"], manifest: image }),
+      await beside(random, [
+        () => client.pushManifest(team, { tags: ["v1"], manifest: image }),
+        () => client.pushManifest(other, { tags: ["v1"], manifest: image }),
       ]);
     },
     recover: pushAgain(image),
@@ -237,9 +254,9 @@ function moveTwice(random: SeededRandom): DiskScenario {
       for (const blob of [...one.blobs, ...two.blobs]) await client.pushBlob(team, blob);
     },
     run: async (client) => {
-      await Promise.all([
-        client.pushManifest(team, { tags: ["v1"], manifest: one }),
-        client.pushManifest(team, { tags: ["v1"], manifest: two }),
+      await beside(random, [
+        () => client.pushManifest(team, { tags: ["v1"], manifest: one }),
+        () => client.pushManifest(team, { tags: ["v1"], manifest: two }),
       ]);
     },
   };
@@ -250,9 +267,9 @@ function pushBesideDeletion(random: SeededRandom): DiskScenario {
   return {
     prepare: (client) => client.pushImage(team, "v1", image),
     run: async (client) => {
-      await Promise.all([
-        client.deleteManifest(team, image.digest, ["v1"]),
-        client.pushMissing(team, "v1", image),
+      await beside(random, [
+        () => client.deleteManifest(team, image.digest, ["v1"]),
+        () => client.pushMissing(team, "v1", image),
       ]);
     },
     recover: pushAgain(image),

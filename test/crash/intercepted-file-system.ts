@@ -20,7 +20,15 @@ export function intercepted(inner: FileSystem, before: Before): FileSystem {
     return work();
   };
   const one =
-    <K extends "stat" | "readFolder" | "makeFolder" | "unlink" | "removeEmptyFolder" | "syncFolder">(
+    <
+      K extends
+        | "stat"
+        | "readFolder"
+        | "makeFolder"
+        | "unlink"
+        | "removeEmptyFolder"
+        | "syncFolder",
+    >(
       name: K,
     ) =>
     (path: string) =>
@@ -52,8 +60,7 @@ export function intercepted(inner: FileSystem, before: Before): FileSystem {
       const file = await run({ name: "openRead", path }, () => inner.openRead(path));
       if (file === undefined) return undefined;
       return {
-        read: (buffer, position) =>
-          run({ name: "read", path }, () => file.read(buffer, position)),
+        read: (buffer, position) => run({ name: "read", path }, () => file.read(buffer, position)),
         close: () => run({ name: "close", path }, () => file.close()),
       };
     },

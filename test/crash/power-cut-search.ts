@@ -1,5 +1,6 @@
 /** Cuts the power at every operation of a scenario, and looks at every disk that may be left. */
 import type { Clock } from "../../src/base/clock.ts";
+import type { FileSystem } from "../../src/storage/drivers/file-system.ts";
 import { problemsOnDisk, problemsServed } from "./disk-check.ts";
 import type { NamedScenario } from "./disk-scenarios.ts";
 import { type InProcess, openInProcess } from "./in-process.ts";
@@ -8,6 +9,7 @@ import { NotedClient } from "./noted-client.ts";
 import { type Allowed, Oracle } from "./oracle.ts";
 import { afterPowerCut, choicesOf, type FrozenDisk, fingerprintOf, freeze } from "./power-cuts.ts";
 import { SeededRandom } from "./seeded-random.ts";
+import { turns } from "./turns.ts";
 import { filesOn, type FolderNode, type Ignored, SimulatedDisk } from "./simulated-disk.ts";
 
 export interface SearchOptions {
@@ -16,16 +18,23 @@ export interface SearchOptions {
   /** Of one moment, beside the extremes. */
   readonly choicesMax: number;
   readonly ignored?: Ignored;
-  /** The process is killed first, before this many changes of the disk, and the client retries. */
-  readonly killedAfter?: number;
+  /** What else goes wrong; the power is then cut after each answer only. */
+  readonly also?: AlsoWrong;
 }
+
+/** Counted in operations that change the disk, or make a change durable. */
+export type AlsoWrong =
+  /** The process dies before this operation is done, another one takes over, and the client retries. */
+  | { readonly kind: "killed"; readonly at: number }
+  /** This operation takes so long that every other request overtakes it. */
+  | { readonly kind: "held up"; readonly at: number };
 
 export interface SearchResult {
   /** Different disks, or equal ones after different promises. */
   readonly states: number;
   readonly violations: readonly string[];
-  /** False when the scenario had ended before it could be killed. */
-  readonly isKilled: boolean;
+  /** False when the scenario had ended before `also` could happen. */
+  readonly hasHappened: boolean;
 }
 
 /** What lay on the disk, what could be lost of it, and what was promised. */
@@ -57,12 +66,13 @@ const restartMs = startMs + 2 * 3_600_000;
 export async function searchPowerCuts(options: SearchOptions): Promise<SearchResult> {
   const random = new SeededRandom(options.seed);
   const scenario = options.scenario.make(random);
-  const { moments, isKilled } = await record(options, scenario, random);
+  const { moments, hasHappened } = await record(options, scenario, random);
   const seen = new Set<string>();
   const violations: string[] = [];
   for (const moment of moments) {
     const allowed = JSON.stringify([...moment.allowed]);
-    for (const choice of choicesOf(moment.frozen, { max: options.choicesMax, random })) {
+    const choices = { max: options.choicesMax, isBrief: options.also !== undefined, random };
+    for (const choice of choicesOf(moment.frozen, choices)) {
       const root = afterPowerCut(moment.frozen, choice);
       const fingerprint = `${fingerprintOf(root)} ${allowed}`;
       if (seen.has(fingerprint)) continue;
@@ -73,14 +83,19 @@ export async function searchPowerCuts(options: SearchOptions): Promise<SearchRes
       }
     }
   }
-  return { states: seen.size, violations, isKilled };
+  return { states: seen.size, violations, hasHappened };
+}
+
+interface Recording {
+  readonly moments: readonly Moment[];
+  readonly hasHappened: boolean;
 }
 
 async function record(
-  options: SearchOptions,
+  { also, ignored = "nothing" }: SearchOptions,
   scenario: ReturnType<NamedScenario["make"]>,
   random: SeededRandom,
-): Promise<{ readonly moments: readonly Moment[]; readonly isKilled: boolean }> {
+): Promise<Recording> {
   const clock = new TickingClock(startMs);
   const oracle = new Oracle();
   const moments: Moment[] = [];
@@ -89,60 +104,60 @@ async function record(
     if (!isRecording) return;
     moments.push({ frozen: freeze(disk.root, random), allowed: oracle.allowed(), after });
   };
-  const { ignored = "nothing", killedAfter } = options;
-  const disk = new SimulatedDisk({ clock, ignored, onChange: note });
-  const clientOn = async (fileSystem: typeof disk | ReturnType<typeof intercepted>) => {
+  const onChange = (operation: string): void => {
+    if (also === undefined) note(operation);
+  };
+  const disk = new SimulatedDisk({ clock, ignored, onChange });
+  const clientOn = async (fileSystem: FileSystem): Promise<NotedClient> => {
     const opened = await openInProcess({ fileSystem, clock, random });
     return new NotedClient({ opened, oracle, onAnswer: () => note("an answer") });
   };
-  const first = await clientOn(disk);
-  await scenario.prepare?.(first);
-  disk.settle();
-  await first.opened.close();
-  if (killedAfter === undefined) {
-    isRecording = true;
-    const isConcurrent = options.scenario.isConcurrent === true;
-    const client = await clientOn(isConcurrent ? intercepted(disk, pausing(random)) : disk);
-    await scenario.run(client);
+  const during = async (
+    fileSystem: FileSystem,
+    work: ((client: NotedClient) => Promise<void>) | undefined,
+  ): Promise<void> => {
+    const client = await clientOn(fileSystem);
+    await work?.(client);
     await client.opened.close();
-    return { moments, isKilled: false };
-  }
-  const isKilled = await killed(disk, killedAfter, async (fileSystem) => {
-    await scenario.run(await clientOn(fileSystem));
-  });
-  const retrying = await clientOn(disk);
-  const isAnswered = oracle.answered;
-  isRecording = true;
-  await scenario.recover?.(retrying);
-  await retrying.opened.close();
-  note(`the retry, ${oracle.answered - isAnswered} answers`);
-  return { moments, isKilled };
-}
-
-/** Waits for some turns of the microtask queue, now and then for many: requests overtake. */
-function pausing(random: SeededRandom): () => Promise<void> {
-  return async () => {
-    const turnsMax = random.below(6) === 0 ? 600 : 12;
-    for (let turns = random.below(turnsMax); turns > 0; turns -= 1) await undefined;
   };
+  await during(disk, scenario.prepare);
+  disk.settle();
+  isRecording = also?.kind !== "killed";
+  const { fileSystem, happening } = withFault(disk, also);
+  const ended = during(fileSystem, scenario.run).then(() => false);
+  const hasHappened = await Promise.race([happening, ended]);
+  if (also?.kind === "held up") await ended;
+  if (also?.kind === "killed") {
+    isRecording = true;
+    await during(disk, scenario.recover);
+  }
+  return { moments, hasHappened };
 }
 
-/** Runs `work` until it has changed the disk `changes` times, and never lets it go on. */
-async function killed(
+/** Long enough for any other request to come to its end. */
+const turnsOfDelay = 5_000;
+
+function withFault(
   disk: SimulatedDisk,
-  changes: number,
-  work: (fileSystem: ReturnType<typeof intercepted>) => Promise<void>,
-): Promise<boolean> {
-  const { promise: death, resolve: die } = Promise.withResolvers<true>();
-  let left = changes;
+  also: AlsoWrong | undefined,
+): { readonly fileSystem: FileSystem; readonly happening: Promise<boolean> } {
+  const { promise: happening, resolve: happen } = Promise.withResolvers<boolean>();
+  if (also === undefined) return { fileSystem: disk, happening };
+  let count = 0;
   const fileSystem = intercepted(disk, ({ name }) => {
     if (reading.has(name)) return undefined;
-    left -= 1;
-    if (left >= 0) return undefined;
-    die(true);
-    return new Promise(() => undefined);
+    count += 1;
+    if (also.kind === "killed" && count >= also.at) {
+      happen(true);
+      return new Promise(() => undefined);
+    }
+    if (also.kind === "held up" && count === also.at) {
+      happen(true);
+      return turns(turnsOfDelay);
+    }
+    return undefined;
   });
-  return Promise.race([death, work(fileSystem).then(() => false)]);
+  return { fileSystem, happening };
 }
 
 const reading: ReadonlySet<string> = new Set([

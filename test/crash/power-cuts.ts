@@ -57,10 +57,7 @@ export function freeze(root: FolderNode, random: SeededRandom): FrozenDisk {
 }
 
 /** What a file may hold: any version since its sync, or the last one in part. */
-function outcomesOf(
-  versions: readonly Uint8Array[],
-  random: SeededRandom,
-): readonly Uint8Array[] {
+function outcomesOf(versions: readonly Uint8Array[], random: SeededRandom): readonly Uint8Array[] {
   const before = versions[0] ?? new Uint8Array();
   const after = versions.at(-1) ?? before;
   if (versions.length < 2 || after.byteLength === 0) return versions;
@@ -81,11 +78,11 @@ function outcomesOf(
 
 /**
  * Choices to try: all of them when they are `max` at most. Otherwise nothing is there, all is
- * there, each doubt alone, all but each, and what `random` says.
+ * there, and unless it is to be brief each doubt alone, all but each, and what `random` says.
  */
 export function* choicesOf(
   { doubts }: FrozenDisk,
-  options: { readonly max: number; readonly random: SeededRandom },
+  options: { readonly max: number; readonly isBrief: boolean; readonly random: SeededRandom },
 ): Generator<Choice> {
   const counts = doubts.map(({ outcomes }) => outcomes.length);
   const all = counts.reduce((product, count) => product * count, 1);
@@ -97,6 +94,7 @@ export function* choicesOf(
   const whole = counts.map((count) => count - 1);
   yield none;
   yield whole;
+  if (options.isBrief) return;
   for (const [index, count] of counts.entries()) {
     for (let outcome = 1; outcome < count; outcome += 1) yield none.with(index, outcome);
     for (let outcome = 0; outcome < count - 1; outcome += 1) yield whole.with(index, outcome);

@@ -1,4 +1,5 @@
+import { lostWrites } from "./lost-writes.ts";
 import type { Rig } from "./rig.ts";
 
 /** Every rig, in the order of the report. */
-export const rigs: readonly Rig[] = [];
+export const rigs: readonly Rig[] = [lostWrites];
