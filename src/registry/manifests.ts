@@ -110,7 +110,7 @@ export class Manifests {
    * @throws {RegistryError} `manifestUnknown`
    */
   async remove(name: RepositoryName, reference: Reference, actor: Actor): Promise<void> {
-    if (reference.kind === "tag") await this.#removeTag(name, reference.tag, actor);
+    if (reference.kind === "tag") await this.#removeTag({ name, tag: reference.tag, actor });
     else await this.#removeManifest(name, reference.digest, actor);
   }
 
@@ -158,11 +158,19 @@ export class Manifests {
     );
   }
 
-  async #removeTag(name: RepositoryName, tag: Tag, actor: Actor): Promise<void> {
+  /** With `digest`, only while the tag points to it: false when a push has moved it meanwhile. */
+  async #removeTag(removal: {
+    readonly name: RepositoryName;
+    readonly tag: Tag;
+    readonly actor: Actor;
+    readonly digest?: Digest;
+  }): Promise<boolean> {
+    const { name, tag, actor, digest } = removal;
     const { links, metadata, locks, lookup, activity, clock } = this.#context;
-    await locks.shared(`repository:${name}`, () =>
+    return locks.shared(`repository:${name}`, () =>
       locks.exclusive(`tag:${name}:${tag}`, async () => {
         const before = (await lookup.findTag(name, tag))?.digest;
+        if (digest !== undefined && before !== digest) return false;
         const isRemoved = await links.removeTag(name, tag);
         await metadata.removeTag(name, tag);
         if (!isRemoved) throw manifestUnknown(name, { kind: "tag", tag });
@@ -173,6 +181,7 @@ export class Manifests {
           atMs: clock.nowMs(),
           by: actor,
         });
+        return true;
       }),
     );
   }
@@ -183,10 +192,11 @@ export class Manifests {
     await adoption.adopt(name);
     await locks.exclusive(digest, async () => {
       await this.stat(name, { kind: "digest", digest });
-      for (;;) {
-        const tags = await metadata.tagsOfManifest(name, digest, 1000);
-        if (tags.length === 0) break;
-        for (const tag of tags) await this.#removeTag(name, tag, actor);
+      for (let isMore = true; isMore; ) {
+        isMore = false;
+        for (const tag of await metadata.tagsOfManifest(name, digest, 1000)) {
+          isMore = (await this.#removeTag({ name, tag, actor, digest })) || isMore;
+        }
       }
       await locks.shared(`repository:${name}`, async () => {
         await links.removeRevision(name, digest);
