@@ -164,14 +164,17 @@ export class FilesystemStore implements ObjectStore {
       if (offset === 0) await this.#ensureFolder(posix.dirname(path));
       else if (this.#sizeNow(path) < offset) return undefined;
       const file = await this.#files.openWrite(path, "append");
-      // Asked again: what was there may have been removed, and opening has made it anew.
-      const sizeBytes = this.#sizeNow(path);
-      if (sizeBytes < offset) {
-        await file.close();
-        return undefined;
+      let isUsable = false;
+      try {
+        // Asked again: what was there may have been removed, and opening has made it anew.
+        const sizeBytes = this.#sizeNow(path);
+        if (sizeBytes > offset) await file.truncate(offset);
+        isUsable = sizeBytes >= offset;
+      } finally {
+        if (!isUsable) await file.close();
       }
+      if (!isUsable) return undefined;
       let position = offset;
-      if (sizeBytes !== offset) await file.truncate(offset);
       return {
         write: async (pieces) => {
           await this.#guard(`cannot write ${key}`, () => file.write(pieces, position));
