@@ -36,8 +36,8 @@ export class FilesystemStore implements ObjectStore {
   readonly #options: FilesystemOptions;
   readonly #files: FileSystem;
   readonly #durableFolders = new Set<string>();
-  /** Objects that need no second `settle`; those that are put here anew are durable anyway. */
-  readonly #settled = new Set<string>();
+  /** Stamps of objects that need no second `settle`: another object of that name has another. */
+  readonly #settled = new Map<string, string>();
 
   private constructor(options: FilesystemOptions) {
     this.#options = options;
@@ -129,14 +129,16 @@ export class FilesystemStore implements ObjectStore {
   }
 
   async settle(key: string): Promise<void> {
-    if (this.#settled.has(key)) return;
     await this.#guard(`cannot sync ${key}`, async () => {
+      const found = this.#files.statNow(this.#pathOf(key));
+      const stamp = found === undefined ? "" : toObjectStat(found).stamp;
+      if (this.#settled.get(key) === stamp) return;
       const folder = posix.dirname(this.#pathOf(key));
       await this.#ensureFolder(folder);
       // Its bytes were synced before it got this name.
       await this.#syncFolder(folder);
       if (this.#settled.size >= settledMax) this.#settled.clear();
-      this.#settled.add(key);
+      this.#settled.set(key, stamp);
     });
   }
 
