@@ -12,6 +12,7 @@ import type { UploadStore } from "../storage/upload-store.ts";
 export interface StaleUploadsOptions {
   readonly links: LinkStore;
   readonly uploads: UploadStore;
+  /** A patient one, where a step of the machine's clock must not make every session old. */
   readonly clock: Clock;
   readonly logger: Logger;
   /** Sessions without a sign of life for so long go. */
