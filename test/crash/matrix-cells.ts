@@ -1,7 +1,8 @@
 /** Which requests meet, and what must be true of each pair afterwards. */
 import { repositoryOf, tagOf } from "./noted-client.ts";
 import type { Digest } from "../../src/oci/digest.ts";
-import type { Answer, MatrixWorld } from "./matrix-world.ts";
+import type { MatrixWorld } from "./matrix-world.ts";
+import type { Answer } from "./wire-client.ts";
 
 export interface Cell {
   readonly name: string;

@@ -1,7 +1,8 @@
 /** Requests that meet on an upload session. */
 import { type Cell, cell } from "./matrix-cells.ts";
-import type { Answer, MatrixWorld } from "./matrix-world.ts";
+import type { MatrixWorld } from "./matrix-world.ts";
 import type { Sample } from "./samples.ts";
+import type { Answer } from "./wire-client.ts";
 
 const dayMs = 86_400_000;
 /** One of two writers is told where the upload stands, or that there is none any more. */
