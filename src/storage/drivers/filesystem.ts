@@ -36,7 +36,7 @@ export class FilesystemStore implements ObjectStore {
   readonly #options: FilesystemOptions;
   readonly #files: FileSystem;
   readonly #durableFolders = new Set<string>();
-  /** Stamps of objects that need no second `settle`: another object of that name has another. */
+  /** By path, stamps of files whose names are durable: another file of that name has another. */
   readonly #settled = new Map<string, string>();
 
   private constructor(options: FilesystemOptions) {
@@ -130,15 +130,14 @@ export class FilesystemStore implements ObjectStore {
 
   async settle(key: string): Promise<void> {
     await this.#guard(`cannot sync ${key}`, async () => {
-      const found = this.#files.statNow(this.#pathOf(key));
-      const stamp = found === undefined ? "" : toObjectStat(found).stamp;
-      if (this.#settled.get(key) === stamp) return;
-      const folder = posix.dirname(this.#pathOf(key));
+      const path = this.#pathOf(key);
+      const stamp = this.#stampNow(path);
+      if (this.#settled.get(path) === stamp) return;
+      const folder = posix.dirname(path);
       await this.#ensureFolder(folder);
       // Its bytes were synced before it got this name.
       await this.#syncFolder(folder);
-      if (this.#settled.size >= settledMax) this.#settled.clear();
-      this.#settled.set(key, stamp);
+      this.#noteSettled(path, stamp);
     });
   }
 
@@ -197,6 +196,16 @@ export class FilesystemStore implements ObjectStore {
     await this.remove(key);
   }
 
+  #stampNow(path: string): string {
+    const found = this.#files.statNow(path);
+    return found === undefined ? "" : toObjectStat(found).stamp;
+  }
+
+  #noteSettled(path: string, stamp: string): void {
+    if (this.#settled.size >= settledMax) this.#settled.clear();
+    this.#settled.set(path, stamp);
+  }
+
   #sizeNow(path: string): number {
     return this.#files.statNow(path)?.sizeBytes ?? 0;
   }
@@ -245,8 +254,12 @@ export class FilesystemStore implements ObjectStore {
   async #moveFile(source: string, target: string, isSynced = true): Promise<void> {
     const folder = posix.dirname(target);
     await this.#ensureFolder(folder);
+    // Asked before: afterwards another object may have taken the name, and not be synced yet.
+    const stamp = this.#stampNow(source);
     await this.#files.rename(source, target);
-    if (isSynced) await this.#syncFolder(folder);
+    if (!isSynced) return;
+    await this.#syncFolder(folder);
+    this.#noteSettled(target, stamp);
   }
 
   /**
