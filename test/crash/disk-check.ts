@@ -5,7 +5,7 @@ import { blobKey } from "../../src/storage/layout.ts";
 import type { InProcess } from "./in-process.ts";
 import { repositoryOf, tagOf, unlessUnknown } from "./noted-client.ts";
 import { type Allowed, absent } from "./oracle.ts";
-import { filesOn, type FolderNode } from "./simulated-disk.ts";
+import { type FolderNode, filesOn } from "./simulated-disk.ts";
 
 const blobPath = /\/docker\/registry\/v2\/blobs\/(sha256|sha512)\/..\/([0-9a-f]+)\/data$/;
 const namedLink = /\/(?:_layers|revisions|index)\/(sha256|sha512)\/([0-9a-f]+)\/link$/;

@@ -19,31 +19,18 @@ export function intercepted(inner: FileSystem, before: Before): FileSystem {
     await before(operation);
     return work();
   };
-  const one =
-    <
-      K extends
-        | "stat"
-        | "readFolder"
-        | "makeFolder"
-        | "unlink"
-        | "removeEmptyFolder"
-        | "syncFolder",
-    >(
-      name: K,
-    ) =>
-    (path: string) =>
-      run({ name, path }, () => inner[name](path) as Promise<unknown>);
   return {
-    stat: one("stat") as FileSystem["stat"],
+    stat: (path) => run({ name: "stat", path }, () => inner.stat(path)),
     statNow(path) {
       void before({ name: "statNow", path });
       return inner.statNow(path);
     },
-    readFolder: one("readFolder") as FileSystem["readFolder"],
-    makeFolder: one("makeFolder") as FileSystem["makeFolder"],
-    unlink: one("unlink") as FileSystem["unlink"],
-    removeEmptyFolder: one("removeEmptyFolder") as FileSystem["removeEmptyFolder"],
-    syncFolder: one("syncFolder") as FileSystem["syncFolder"],
+    readFolder: (path) => run({ name: "readFolder", path }, () => inner.readFolder(path)),
+    makeFolder: (path) => run({ name: "makeFolder", path }, () => inner.makeFolder(path)),
+    unlink: (path) => run({ name: "unlink", path }, () => inner.unlink(path)),
+    removeEmptyFolder: (path) =>
+      run({ name: "removeEmptyFolder", path }, () => inner.removeEmptyFolder(path)),
+    syncFolder: (path) => run({ name: "syncFolder", path }, () => inner.syncFolder(path)),
     rename: (source, target) =>
       run({ name: "rename", path: target }, () => inner.rename(source, target)),
     openWrite: async (path, mode) => {

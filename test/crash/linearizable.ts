@@ -13,10 +13,7 @@ export interface TagOperation {
 }
 
 /** `before`: what the tag was when the history began. */
-export function isLinearizable(
-  history: readonly TagOperation[],
-  before: string | undefined = undefined,
-): boolean {
+export function isLinearizable(history: readonly TagOperation[], before?: string): boolean {
   const operations = history.toSorted((a, b) => a.begunAt - b.begunAt);
   const failed = new Set<string>();
   return search(0n, before);

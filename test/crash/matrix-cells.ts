@@ -1,7 +1,8 @@
 /** Which requests meet, and what must be true of each pair afterwards. */
-import { repositoryOf, tagOf } from "./noted-client.ts";
+
 import type { Digest } from "../../src/oci/digest.ts";
 import type { MatrixWorld } from "./matrix-world.ts";
+import { repositoryOf, tagOf } from "./noted-client.ts";
 import type { Answer } from "./wire-client.ts";
 
 export interface Cell {
@@ -165,7 +166,7 @@ export const cells: readonly Cell[] = [
       () => world.delete("manifests", "v"),
       () => world.delete("manifests", "v"),
     );
-    const statuses = answers.map(({ status }) => status).sort();
+    const statuses = answers.map(({ status }) => status).sort((a, b) => a - b);
     findings.value("the answers", statuses.join(" and "), [missing.join(" and ")]);
     findings.value("the tag", await world.pulled("v"), ["absent"]);
   }),
@@ -250,9 +251,8 @@ async function hasSaneHistory(
 ): Promise<void> {
   const { activity } = world.registry;
   const name = repositoryOf(world.name);
-  const events = [
-    ...(await activity.listTagEvents(name, { tag: tagOf("v"), limit: 10 })),
-  ].reverse();
+  const found = await activity.listTagEvents(name, { tag: tagOf("v"), limit: 10 });
+  const events = found.toReversed();
   findings.value("the number of moves", String(events.length), [String(count)]);
   let before = "absent";
   for (const event of events) {

@@ -9,8 +9,8 @@ import { NotedClient } from "./noted-client.ts";
 import { type Allowed, Oracle } from "./oracle.ts";
 import { afterPowerCut, choicesOf, type FrozenDisk, fingerprintOf, freeze } from "./power-cuts.ts";
 import { SeededRandom } from "./seeded-random.ts";
+import { type FolderNode, filesOn, type Ignored, SimulatedDisk } from "./simulated-disk.ts";
 import { turns } from "./turns.ts";
-import { filesOn, type FolderNode, type Ignored, SimulatedDisk } from "./simulated-disk.ts";
 
 export interface SearchOptions {
   readonly scenario: NamedScenario;

@@ -21,7 +21,7 @@ export const uploadCells: readonly Cell[] = [
     const location = await world.begin();
     const patch = (): Promise<Answer> => world.patch(location, bytes, 0);
     const answers = await world.meet<readonly [Answer, Answer]>(patch, patch);
-    const statuses = answers.map(({ status }) => status).sort();
+    const statuses = answers.map(({ status }) => status).sort((a, b) => a - b);
     findings.value("the answers", statuses.join(" and "), ["202 and 416"]);
     const { status } = await world.put(location, digest);
     findings.value("the PUT", String(status), ["201"]);
