@@ -12,6 +12,20 @@ export interface Clock {
   monotonicMs(): number;
 }
 
+/**
+ * `clock` for what judges how old something is: a step forward, from now on, is not believed.
+ *
+ * The machine's clock may jump by years when it is set, and everything would seem old at once. Time
+ * that has passed is measured instead; a step back is believed, because it makes nothing older.
+ */
+export function patientClock(clock: Clock): Clock {
+  const aheadMs = clock.nowMs() - clock.monotonicMs();
+  return {
+    nowMs: () => Math.min(clock.nowMs(), clock.monotonicMs() + aheadMs),
+    monotonicMs: () => clock.monotonicMs(),
+  };
+}
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),

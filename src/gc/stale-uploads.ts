@@ -12,6 +12,7 @@ import type { UploadStore } from "../storage/upload-store.ts";
 export interface StaleUploadsOptions {
   readonly links: LinkStore;
   readonly uploads: UploadStore;
+  /** A patient one, where a step of the machine's clock must not make every session old. */
   readonly clock: Clock;
   readonly logger: Logger;
   /** Sessions without a sign of life for so long go. */
@@ -36,18 +37,18 @@ export async function purgeStaleUploads(
   signal: AbortSignal,
 ): Promise<PurgeResult> {
   const { links, uploads, clock, logger, ageMs, isDryRun } = options;
+  const isStale = (touchedAtMs: number): boolean => clock.nowMs() - touchedAtMs >= ageMs;
   let kept = 0;
   let purged = 0;
   for await (const name of links.listRepositories()) {
     for await (const { folder, touchedAtMs } of uploads.list(name)) {
       if (signal.aborted) return { kept, purged };
-      if (clock.nowMs() - touchedAtMs < ageMs) {
+      if (!isStale(touchedAtMs) || !(isDryRun || (await uploads.purge(folder, isStale)))) {
         kept += 1;
         continue;
       }
       purged += 1;
-      logger.info(isDryRun ? "an upload would be purged" : "an upload is purged", { folder });
-      if (!isDryRun) await uploads.purge(folder);
+      logger.info(isDryRun ? "an upload would be purged" : "an upload was purged", { folder });
     }
   }
   return { kept, purged };

@@ -47,6 +47,7 @@ export class Blobs {
       const isMounted = await locks.shared(digest, async () => {
         const content = await lookup.findBlob(from, digest);
         if (content === undefined) return false;
+        await this.#context.blobs.settle(digest);
         await linkBlob(name, { digest, sizeBytes: content.sizeBytes }, this.#context);
         return true;
       });

@@ -26,7 +26,7 @@ export async function checkReferences(
   const missing: Descriptor[] = [];
   for (const blob of blobs) {
     if (isElsewhere(blob, context)) continue;
-    if ((await context.lookup.findBlob(name, blob.digest)) === undefined) missing.push(blob);
+    if (!(await hasBlob(name, blob, context))) missing.push(blob);
   }
   for (const child of manifest.manifests) {
     if (!isChildRequired(child.platform, validation.indexes)) continue;
@@ -45,16 +45,35 @@ function isElsewhere(blob: Descriptor, { policy }: RegistryContext): boolean {
   return isNonDistributable(blob.mediaType) && (blob.urls ?? []).length > 0;
 }
 
+/**
+ * What is there is also made durable, here and below: its client may have been killed with its
+ * registry before that, and this one was told that it need not push it again.
+ */
+async function hasBlob(
+  name: RepositoryName,
+  { digest }: Descriptor,
+  { lookup, links, blobs }: RegistryContext,
+): Promise<boolean> {
+  if ((await lookup.findBlob(name, digest)) === undefined) return false;
+  await links.settleLayer(name, digest);
+  await blobs.settle(digest);
+  return true;
+}
+
 /** Children are manifests; in buildkit's older cache indexes they are layer blobs. */
 async function hasChild(
   name: RepositoryName,
   child: Descriptor,
-  { lookup, blobs }: RegistryContext,
+  context: RegistryContext,
 ): Promise<boolean> {
-  if ((await lookup.findManifest(name, child.digest)) !== undefined) {
-    return blobs.content(child.digest) !== undefined;
+  const { lookup, links, blobs } = context;
+  if ((await lookup.findManifest(name, child.digest)) === undefined) {
+    return hasBlob(name, child, context);
   }
-  return (await lookup.findBlob(name, child.digest)) !== undefined;
+  if (blobs.content(child.digest) === undefined) return false;
+  await links.settleRevision(name, child.digest);
+  await blobs.settle(child.digest);
+  return true;
 }
 
 function missingError(name: RepositoryName, missing: readonly Descriptor[]): RegistryError {

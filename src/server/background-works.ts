@@ -1,4 +1,4 @@
-import type { Clock } from "../base/clock.ts";
+import { type Clock, patientClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import { sleep } from "../base/sleep.ts";
@@ -77,7 +77,8 @@ export function startBackgroundWorks(
   const { uploadPurging } = config.storage.maintenance;
   if (uploadPurging.isEnabled) {
     const intervalMs = Math.min(uploadPurging.intervalMs, timerMsMax);
-    const purgeNow = (): void => start(purge(parts, opened, uploadPurging));
+    const clock = patientClock(parts.clock);
+    const purgeNow = (): void => start(purge({ ...parts, clock }, opened, uploadPurging));
     // Not at the start, when there is enough to do, and not a whole interval later: a registry
     // that is restarted every night would never purge.
     const first = setTimeout(purgeNow, Math.min(intervalMs, firstPurgeMsMax));

@@ -56,6 +56,11 @@ export class BlobStore {
     }
   }
 
+  /** Makes sure that a blob which is there outlives a power cut, whoever stored it. */
+  async settle(digest: Digest): Promise<void> {
+    await this.#objects.settle(blobKey(digest));
+  }
+
   async remove(digest: Digest): Promise<boolean> {
     return this.#objects.removeFolder(blobFolder(digest));
   }

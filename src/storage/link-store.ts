@@ -89,6 +89,11 @@ export class LinkStore {
     await this.#write(`${revisionFolder(name, digest)}/link`, digest);
   }
 
+  /** Makes sure that a link which is there outlives a power cut, whoever wrote it. */
+  async settleRevision(name: RepositoryName, digest: Digest): Promise<void> {
+    await this.#objects.settle(`${revisionFolder(name, digest)}/link`);
+  }
+
   async removeRevision(name: RepositoryName, digest: Digest): Promise<boolean> {
     return this.#removeLinkFolder(revisionFolder(name, digest));
   }
@@ -103,6 +108,11 @@ export class LinkStore {
 
   async writeLayer(name: RepositoryName, digest: Digest): Promise<void> {
     await this.#write(`${layerFolder(name, digest)}/link`, digest);
+  }
+
+  /** Makes sure that a link which is there outlives a power cut, whoever wrote it. */
+  async settleLayer(name: RepositoryName, digest: Digest): Promise<void> {
+    await this.#objects.settle(`${layerFolder(name, digest)}/link`);
   }
 
   async removeLayer(name: RepositoryName, digest: Digest): Promise<boolean> {

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { KeyedMutex } from "../base/mutex.ts";
 import type { Random } from "../base/random.ts";
 import {
   createHasher,
@@ -48,6 +49,8 @@ export class UploadStore {
   readonly #options: UploadStoreOptions;
   readonly #objects: ObjectStore;
   readonly #hashes = new RunningHashes();
+  /** By id: a session that is written down is not cancelled or purged halfway through that. */
+  readonly #changes = new KeyedMutex();
   /**
    * Names this process in the state of its sessions. A recorded digest is believed only by the
    * process that computed it: after a power cut, a file may have its length and not its bytes.
@@ -150,8 +153,7 @@ export class UploadStore {
 
   /** Forgets the session with all its bytes. */
   async remove(session: UploadSession): Promise<void> {
-    this.#hashes.forget(session.id);
-    await this.#objects.removeFolder(uploadFolder(session.repository, session.id));
+    await this.#changes.run(session.id, () => this.#remove(session));
   }
 
   dataKey(session: UploadSession): string {
@@ -165,11 +167,7 @@ export class UploadStore {
     for (const entry of await this.#objects.list(uploadsFolder(repository))) {
       const folder = `${uploadsFolder(repository)}/${entry.name}`;
       if (!entry.isFolder || parseUploadId(entry.name) === undefined) continue;
-      const stats = await Promise.all(
-        ["data", "state.json", "startedat"].map((name) => this.#objects.stat(`${folder}/${name}`)),
-      );
-      const touchedAtMs = Math.max(0, ...stats.map((stat) => stat?.modifiedAtMs ?? 0));
-      yield { folder, touchedAtMs };
+      yield { folder, touchedAtMs: await this.#touchedAtMs(folder) };
     }
   }
 
@@ -190,9 +188,29 @@ export class UploadStore {
     return count;
   }
 
-  /** Removes what `list` named. */
-  async purge(folder: string): Promise<void> {
-    await this.#objects.removeFolder(folder);
+  /**
+   * Removes what `list` named, unless a request has written to it since and `isStale` does not
+   * hold any more of its last sign of life: then false.
+   */
+  async purge(folder: string, isStale: (touchedAtMs: number) => boolean): Promise<boolean> {
+    const id = folder.slice(folder.lastIndexOf("/") + 1).toLowerCase();
+    return this.#changes.run(id, async () => {
+      if (!isStale(await this.#touchedAtMs(folder))) return false;
+      await this.#objects.removeFolder(folder);
+      return true;
+    });
+  }
+
+  async #touchedAtMs(folder: string): Promise<number> {
+    const stats = await Promise.all(
+      ["data", "state.json", "startedat"].map((name) => this.#objects.stat(`${folder}/${name}`)),
+    );
+    return Math.max(0, ...stats.map((stat) => stat?.modifiedAtMs ?? 0));
+  }
+
+  async #remove(session: UploadSession): Promise<void> {
+    this.#hashes.forget(session.id);
+    await this.#objects.removeFolder(uploadFolder(session.repository, session.id));
   }
 
   #hasItsBytes(repository: RepositoryName, id: UploadId, offset: number): boolean {
@@ -221,15 +239,17 @@ export class UploadStore {
     const hash = isHashExact ? (flow.hash ?? flow.beginHash?.(false)) : undefined;
     if (!isHashExact) flow.hash?.close();
     const digest = await hash?.digest();
-    // A session that was cancelled while its bytes came must not come back to life, nor may
-    // anybody build on what it had.
-    if ((await this.find(session.repository, session.id)) === undefined) {
-      hash?.close();
-      await this.remove(session);
-      throw uploadUnknown(session);
-    }
     const after = { ...rest, offset, ...(digest !== undefined && { digest }) };
-    await this.#writeState(after);
+    await this.#changes.run(session.id, async () => {
+      // A session that was cancelled while its bytes came must not come back to life, nor may
+      // anybody build on what it had.
+      if ((await this.find(session.repository, session.id)) === undefined) {
+        hash?.close();
+        await this.#remove(session);
+        throw uploadUnknown(session);
+      }
+      await this.#writeState(after);
+    });
     if (hash !== undefined) this.#hashes.keep(session.id, { hash, offset });
     return after;
   }

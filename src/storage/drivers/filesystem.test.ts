@@ -54,7 +54,8 @@ test("a blob that is there already is synced before anybody builds on it", async
   await blobs.put(digest, bytes);
   await blobs.publish(digest, "an upload that is not needed", bytes.byteLength);
   const ofBlob = (path: string): boolean => path === blobFolder(digest);
-  expect(synced.filter(ofBlob)).toHaveLength(2);
+  // Once: the second time it is known.
+  expect(synced.filter(ofBlob)).toHaveLength(1);
   // Every folder above it, too: whoever made them may have been killed as well.
   expect(synced).toContain("docker/registry/v2/blobs");
 });

@@ -40,6 +40,8 @@ export class FilesystemStore implements ObjectStore {
   readonly #options: FilesystemOptions;
   readonly #files: FileSystem;
   readonly #durableFolders = new Set<string>();
+  /** By path, stamps of files whose names are durable: another file of that name has another. */
+  readonly #settled = new Map<string, string>();
 
   private constructor(options: FilesystemOptions) {
     this.#options = options;
@@ -163,10 +165,14 @@ export class FilesystemStore implements ObjectStore {
 
   async settle(key: string): Promise<void> {
     await this.#guard(`cannot sync ${key}`, async () => {
-      const folder = posix.dirname(this.#pathOf(key));
+      const path = this.#pathOf(key);
+      const stamp = this.#stampNow(path);
+      if (this.#settled.get(path) === stamp) return;
+      const folder = posix.dirname(path);
       await this.#ensureFolder(folder);
       // Its bytes were synced before it got this name.
       await this.#syncFolder(folder);
+      this.#noteSettled(path, stamp);
     });
   }
 
@@ -194,14 +200,17 @@ export class FilesystemStore implements ObjectStore {
       if (offset === 0) await this.#ensureFolder(posix.dirname(path));
       else if (this.#sizeNow(path) < offset) return undefined;
       const file = await this.#files.openWrite(path, "append");
-      // Asked again: what was there may have been removed, and opening has made it anew.
-      const sizeBytes = this.#sizeNow(path);
-      if (sizeBytes < offset) {
-        await file.close();
-        return undefined;
+      let isUsable = false;
+      try {
+        // Asked again: what was there may have been removed, and opening has made it anew.
+        const sizeBytes = this.#sizeNow(path);
+        if (sizeBytes > offset) await file.truncate(offset);
+        isUsable = sizeBytes >= offset;
+      } finally {
+        if (!isUsable) await file.close();
       }
+      if (!isUsable) return undefined;
       let position = offset;
-      if (sizeBytes !== offset) await file.truncate(offset);
       return {
         write: async (pieces) => {
           await this.#guard(`cannot write ${key}`, () => file.write(pieces, position));
@@ -220,6 +229,16 @@ export class FilesystemStore implements ObjectStore {
     const key = `${temporaryName}/probe-${this.#options.random.uuid()}`;
     await this.put(key, new Uint8Array([1]));
     await this.remove(key);
+  }
+
+  #stampNow(path: string): string {
+    const found = this.#files.statNow(path);
+    return found === undefined ? "" : toObjectStat(found).stamp;
+  }
+
+  #noteSettled(path: string, stamp: string): void {
+    if (this.#settled.size >= settledMax) this.#settled.clear();
+    this.#settled.set(path, stamp);
   }
 
   #sizeNow(path: string): number {
@@ -269,6 +288,8 @@ export class FilesystemStore implements ObjectStore {
 
   async #moveFile(source: string, target: string, isSynced = true): Promise<void> {
     const folder = posix.dirname(target);
+    // Asked before: afterwards another object may have taken the name, and not be synced yet.
+    const stamp = this.#stampNow(source);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#ensureFolder(folder);
@@ -282,7 +303,9 @@ export class FilesystemStore implements ObjectStore {
         }
       }
     }
-    if (isSynced) await this.#syncFolder(folder);
+    if (!isSynced) return;
+    await this.#syncFolder(folder);
+    this.#noteSettled(target, stamp);
   }
 
   /**
@@ -367,6 +390,8 @@ const moveAttemptsMax = 5;
  * of one blob or link, which no other write comes to: they are kept for the few above them.
  */
 const durableFoldersMax = 5_000;
+
+const settledMax = 50_000;
 
 const temporaryName = "berth/tmp";
 

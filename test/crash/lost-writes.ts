@@ -1,0 +1,98 @@
+import { diskScenarios, type NamedScenario } from "./disk-scenarios.ts";
+import { type AlsoWrong, searchPowerCuts } from "./power-cut-search.ts";
+import type { Figure, Rig, RigOptions } from "./rig.ts";
+
+/** How far a search goes. */
+interface Reach {
+  /** Subsets of what was not synced, at one moment, beside the extremes. */
+  readonly choicesMax: number;
+  /** Of the operations at which a process is killed or held up: every so many. */
+  readonly everyOperation: number;
+  readonly seedsOfConcurrent: number;
+  readonly statesMin: number;
+}
+
+const reaches: Readonly<Record<RigOptions["form"], Reach>> = {
+  short: { choicesMax: 0, everyOperation: 31, seedsOfConcurrent: 1, statesMin: 800 },
+  long: { choicesMax: 24, everyOperation: 1, seedsOfConcurrent: 4, statesMin: 20_000 },
+};
+
+/** In the short form: enough to see each kind of operation once. */
+const shortScenarios: ReadonlySet<string> = new Set([
+  "deletion of a tag",
+  "deletion of a manifest",
+  "deletion of a blob",
+  "mount",
+  "upload that is resumed",
+  "push beside a deletion",
+]);
+
+const evidenceMax = 5;
+
+export const lostWrites: Rig = {
+  name: "lost-writes",
+  fault: "simulated disk: every operation × subsets of what was not synced",
+  run: (options) => {
+    const scenarios = diskScenarios.filter(
+      ({ name }) => options.form === "long" || shortScenarios.has(name),
+    );
+    return new Search(options).run(scenarios);
+  },
+};
+
+class Search {
+  readonly #options: RigOptions;
+  readonly #violations: string[] = [];
+  #states = 0;
+
+  constructor(options: RigOptions) {
+    this.#options = options;
+  }
+
+  async run(scenarios: readonly NamedScenario[]): Promise<readonly Figure[]> {
+    const reach = reaches[this.#options.form];
+    for (const scenario of scenarios) {
+      const isConcurrent = scenario.isConcurrent === true;
+      for (let more = 0; more < (isConcurrent ? reach.seedsOfConcurrent : 1); more += 1) {
+        await this.#search(scenario, { seed: this.#options.seed + more });
+        const kind = isConcurrent ? "held up" : "killed";
+        await this.#searchBeside(scenario, { seed: this.#options.seed + more, kind });
+      }
+      this.#options.say(`${scenario.name}: ${this.#states} states so far`);
+    }
+    const violations = this.#violations.length;
+    const evidence = [...new Set(this.#violations)].slice(0, evidenceMax);
+    return [
+      {
+        name: "disks looked at",
+        value: this.#states,
+        target: "≥ 20,000",
+        holds: this.#states >= reach.statesMin,
+      },
+      { name: "violations", value: violations, target: "0", holds: violations === 0, evidence },
+    ];
+  }
+
+  /** The scenario with something else that goes wrong, at one operation after the other. */
+  async #searchBeside(
+    scenario: NamedScenario,
+    { seed, kind }: { readonly seed: number; readonly kind: AlsoWrong["kind"] },
+  ): Promise<void> {
+    const step = reaches[this.#options.form].everyOperation;
+    for (let at = step === 1 ? 1 : 1 + (seed % step); ; at += step) {
+      if (!(await this.#search(scenario, { seed, also: { kind, at } }))) return;
+    }
+  }
+
+  async #search(
+    scenario: NamedScenario,
+    one: { readonly seed: number; readonly also?: AlsoWrong },
+  ): Promise<boolean> {
+    const { choicesMax } = reaches[this.#options.form];
+    const result = await searchPowerCuts({ ...one, scenario, choicesMax });
+    const also = one.also === undefined ? "" : `, ${one.also.kind} at operation ${one.also.at}`;
+    this.#states += result.states;
+    this.#violations.push(...result.violations.map((text) => `${text} (seed ${one.seed}${also})`));
+    return result.hasHappened;
+  }
+}
