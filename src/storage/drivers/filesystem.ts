@@ -1,10 +1,10 @@
 import { posix } from "node:path";
-import { concatBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
 import { DegradingFileSystem, type SyncFailure } from "./degrading-file-system.ts";
-import type { FileStat, FileSystem, ReadableFile } from "./file-system.ts";
+import type { FileStat, FileSystem } from "./file-system.ts";
+import { readSizeBytes, readToEnd, tooLarge } from "./read-to-end.ts";
 import { translateFailure } from "./storage-failure.ts";
 
 export interface FilesystemOptions {
@@ -24,9 +24,6 @@ export interface FilesystemOptions {
  * may be on its way in another process, for commands open the store beside the server.
  */
 const leftOverAgeMs = 3_600_000;
-
-/** Pieces in which stored bytes are read: large enough that a system call costs nothing. */
-const readSizeBytes = 1 << 20;
 
 /**
  * Objects as files below one folder.
@@ -107,9 +104,13 @@ export class FilesystemStore implements ObjectStore {
 
   content(key: string): Content | undefined {
     const path = this.#pathOf(key);
-    const found = this.#files.statNow(path);
-    if (found === undefined || found.isFolder) return undefined;
-    return { kind: "file", path, sizeBytes: found.sizeBytes };
+    try {
+      const found = this.#files.statNow(path);
+      if (found === undefined || found.isFolder) return undefined;
+      return { kind: "file", path, sizeBytes: found.sizeBytes };
+    } catch (cause) {
+      throw translateFailure(cause, `cannot look at ${key}`);
+    }
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
@@ -349,38 +350,6 @@ export class FilesystemStore implements ObjectStore {
       throw translateFailure(cause, action);
     }
   }
-}
-
-/**
- * All of a file's bytes. `expectedBytes` only saves a call: since it was asked for, another file
- * may have taken the name, which is longer or shorter.
- */
-async function readToEnd(
-  file: ReadableFile,
-  limits: {
-    readonly expectedBytes: number;
-    readonly sizeBytesMax: number;
-    readonly key: string;
-  },
-): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let position = 0;
-  for (;;) {
-    const leftBytes = limits.expectedBytes - position;
-    // One more than there should be, so that a read of it all leaves room and tells the end.
-    const roomBytes = leftBytes < 0 ? readSizeBytes : leftBytes + 1;
-    const buffer = new Uint8Array(Math.min(roomBytes, readSizeBytes));
-    const count = await file.read(buffer, position);
-    position += count;
-    if (position > limits.sizeBytesMax) throw tooLarge(limits.key);
-    pieces.push(buffer.subarray(0, count));
-    const isEnd = count === 0 || (leftBytes <= count && count < buffer.byteLength);
-    if (isEnd) return concatBytes(pieces);
-  }
-}
-
-function tooLarge(key: string): Error {
-  return new Error(`${key} is too large to read whole`);
 }
 
 const moveAttemptsMax = 5;
