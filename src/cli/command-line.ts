@@ -9,6 +9,7 @@ import { configFileName } from "./config-file.ts";
 import { runGarbageCollect } from "./garbage-collect.ts";
 import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
+import { addScrubCommands } from "./scrub.ts";
 import { runServe } from "./serve.ts";
 import { addTagCommands } from "./tag.ts";
 import { version } from "./version.ts";
@@ -63,6 +64,7 @@ export function createProgram(exit: Exit): Command {
     .option("-q, --quiet", "say only the result", false)
     .action(runGarbageCollect);
   addTagCommands(program, exit);
+  addScrubCommands(program, exit);
   addConfigCommands(program, exit);
   addMetadataCommands(program, exit);
   addHtpasswdCommands(program, exit);

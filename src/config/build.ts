@@ -37,6 +37,11 @@ export function buildConfig(settings: Settings): Config {
     catalog: { maxEntries: orDefault(settings.number("catalog.maxentries"), pageMaxByDefault) },
     tags: { maxTags: orDefault(settings.number("tags.maxtags"), pageMaxByDefault) },
     validation: buildValidation(settings),
+    scrub: {
+      isEnabled: settings.bool("scrub.enabled"),
+      intervalMs: settings.number("scrub.interval"),
+      rateBytesPerSecond: settings.number("scrub.rate"),
+    },
   };
 }
 

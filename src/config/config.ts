@@ -17,6 +17,15 @@ export interface Config {
   readonly catalog: { readonly maxEntries: number };
   readonly tags: { readonly maxTags: number };
   readonly validation: ValidationConfig;
+  readonly scrub: ScrubConfig;
+}
+
+/** How the stored bytes are hashed again. */
+export interface ScrubConfig {
+  readonly isEnabled: boolean;
+  /** From the end of one round to the beginning of the next. */
+  readonly intervalMs: number;
+  readonly rateBytesPerSecond: number;
 }
 
 export interface LogConfig {

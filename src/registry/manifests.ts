@@ -36,10 +36,16 @@ export class Manifests {
     this.#context = context;
   }
 
-  /** @throws {RegistryError} `manifestUnknown` */
+  /**
+   * A manifest whose bytes are gone is not there: a client that asks first must push it again.
+   *
+   * @throws {RegistryError} `manifestUnknown`
+   */
   async stat(name: RepositoryName, reference: Reference): Promise<ManifestStat> {
     const found = await this.#find(name, reference);
-    if (found === undefined) throw manifestUnknown(name, reference);
+    if (found === undefined || !this.#context.reader.has(found.digest)) {
+      throw manifestUnknown(name, reference);
+    }
     return found;
   }
 
@@ -182,7 +188,9 @@ export class Manifests {
     // Which tags point to the manifest is known for certain only once the repository is adopted.
     await adoption.adopt(name);
     await locks.exclusive(digest, async () => {
-      await this.stat(name, { kind: "digest", digest });
+      // Not `stat`: a manifest whose bytes are gone can be deleted too.
+      const found = await this.#find(name, { kind: "digest", digest });
+      if (found === undefined) throw manifestUnknown(name, { kind: "digest", digest });
       for (;;) {
         const tags = await metadata.tagsOfManifest(name, digest, 1000);
         if (tags.length === 0) break;

@@ -26,6 +26,9 @@ export interface BackgroundWorks {
 /** The longest time that a timer can wait; a longer one would fire at once, again and again. */
 const timerMsMax = 2 ** 31 - 1;
 
+/** How often it is looked whether a round of the scrub is due, or was interrupted. */
+const scrubCheckMs = 10 * 60_000;
+
 const firstPurgeMsMax = 30 * 60_000;
 
 /** Starts to compare the metadata with the storage, and to purge stale uploads now and then. */
@@ -62,6 +65,13 @@ export function startBackgroundWorks(parts: Parts, opened: OpenRegistry): Backgr
       clearInterval(timer);
     });
   }
+  start(opened.scrub.countQuarantined().catch(() => undefined));
+  // Not where nothing may be written: what is damaged could not be moved aside.
+  if (config.scrub.isEnabled && !config.storage.maintenance.readOnly.isEnabled) {
+    const timer = setInterval(() => start(scrub(parts, opened)), scrubCheckMs);
+    timer.unref();
+    ends.signal.addEventListener("abort", () => clearInterval(timer));
+  }
   return {
     adopted: () => adopting,
     ended: async () => void (await Promise.all(running)),
@@ -77,5 +87,20 @@ async function purge(
     await purgeStaleUploads({ ...parts, ...opened, ...uploadPurging }, parts.ends.signal);
   } catch (error) {
     parts.logger.error("purging stale uploads failed", { error });
+  }
+}
+
+/** Begins a round that is due, or goes on with one. */
+async function scrub({ config, logger, ends }: Parts, opened: OpenRegistry): Promise<void> {
+  const { intervalMs, rateBytesPerSecond } = config.scrub;
+  try {
+    if (opened.scrub.isRunning || !(await opened.scrub.isDue(intervalMs))) return;
+    await opened.scrub.round({
+      bytesPerSecond: rateBytesPerSecond,
+      isNew: false,
+      signal: ends.signal,
+    });
+  } catch (error) {
+    logger.error("hashing the stored blobs again failed", { error });
   }
 }

@@ -1,7 +1,10 @@
 import type { Command } from "./command.ts";
+import { scrub, scrubStatus } from "./scrub.ts";
 import { tagHistory } from "./tag-history.ts";
 
 /** Every command by its name, as it is typed behind `berth`. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["tag history", tagHistory],
+  ["scrub", scrub],
+  ["scrub status", scrubStatus],
 ]);

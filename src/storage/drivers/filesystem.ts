@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { concatBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
+import { temporaryFolder } from "../layout.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
 import type { FileStat, FileSystem, ReadableFile } from "./file-system.ts";
 import { translateFailure } from "./storage-failure.ts";
@@ -173,7 +174,7 @@ export class FilesystemStore implements ObjectStore {
   }
 
   async probe(): Promise<void> {
-    const key = `${temporaryName}/probe-${this.#options.random.uuid()}`;
+    const key = `${temporaryFolder}/probe-${this.#options.random.uuid()}`;
     await this.put(key, new Uint8Array([1]));
     await this.remove(key);
   }
@@ -187,12 +188,12 @@ export class FilesystemStore implements ObjectStore {
   }
 
   #temporaryFolder(): string {
-    return this.#pathOf(temporaryName);
+    return this.#pathOf(temporaryFolder);
   }
 
   async #clearLeftOvers(): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
-    for (const { name } of await this.list(temporaryName)) {
+    for (const { name } of await this.list(temporaryFolder)) {
       const path = `${this.#temporaryFolder()}/${name}`;
       const found = await this.#files.stat(path);
       if (found === undefined || nowMs - found.modifiedAtMs < leftOverAgeMs) continue;
@@ -307,8 +308,6 @@ function tooLarge(key: string): Error {
 
 /** Forgetting them costs a sync of a clean folder each. */
 const durableFoldersMax = 50_000;
-
-const temporaryName = "berth/tmp";
 
 function toObjectStat(found: FileStat): ObjectStat {
   return {
