@@ -6,6 +6,7 @@ import { ConfigError } from "../config/config-error.ts";
 import { initCertificates } from "./cert.ts";
 import { checkConfig, type Outcome, showConfig } from "./config.ts";
 import { configFileName } from "./config-file.ts";
+import { addFsckCommand } from "./fsck.ts";
 import { runGarbageCollect } from "./garbage-collect.ts";
 import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
@@ -65,6 +66,7 @@ export function createProgram(exit: Exit): Command {
     .action(runGarbageCollect);
   addTagCommands(program, exit);
   addScrubCommands(program, exit);
+  addFsckCommand(program, exit);
   addConfigCommands(program, exit);
   addMetadataCommands(program, exit);
   addHtpasswdCommands(program, exit);

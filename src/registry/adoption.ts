@@ -121,6 +121,11 @@ export class Adoption {
     }
   }
 
+  /** Reads one repository again, whatever the stamps say: something in the layout was mended. */
+  async refresh(name: RepositoryName): Promise<void> {
+    await this.#adopt(name, { trustsStamps: false });
+  }
+
   /** What the layout says of a repository, as the metadata store would record it. */
   async read(name: RepositoryName): Promise<RepositoryContent> {
     const { links } = this.#parts;
