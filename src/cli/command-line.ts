@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
 import { ConfigError } from "../config/config-error.ts";
+import { addBackupCommands } from "./backup.ts";
 import { initCertificates } from "./cert.ts";
 import { checkConfig, type Outcome, showConfig } from "./config.ts";
 import { configFileName } from "./config-file.ts";
@@ -67,6 +68,7 @@ export function createProgram(exit: Exit): Command {
   addTagCommands(program, exit);
   addScrubCommands(program, exit);
   addFsckCommand(program, exit);
+  addBackupCommands(program, exit);
   addConfigCommands(program, exit);
   addMetadataCommands(program, exit);
   addHtpasswdCommands(program, exit);

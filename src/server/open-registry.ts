@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { ActivityStore } from "../activity/activity-store.ts";
 import { openActivityStore } from "../activity/sql-activity-store.ts";
 import type { Clock } from "../base/clock.ts";
@@ -23,6 +23,7 @@ import { measuredStore } from "../storage/measured-store.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import { Quarantine } from "../storage/quarantine.ts";
 import { UploadStore } from "../storage/upload-store.ts";
+import { databaseLocations } from "./database-locations.ts";
 import { serverMetrics } from "./metrics.ts";
 import { registryPolicy } from "./settings.ts";
 
@@ -123,31 +124,6 @@ export async function openConfiguredRegistry(
           },
     policy: registryPolicy(config),
   });
-}
-
-/** Two databases: one that can be made again from the storage, and one that people back up. */
-function databaseLocations({ database }: Config): {
-  readonly metadata: DatabaseLocation;
-  readonly records: DatabaseLocation;
-} {
-  switch (database.kind) {
-    case "memory": {
-      const memory = { kind: "sqlite", path: ":memory:" } as const;
-      return { metadata: memory, records: memory };
-    }
-    case "sqlite": {
-      const path = resolve(database.metadataPath);
-      const records = join(dirname(path), "berth.sqlite");
-      return { metadata: { kind: "sqlite", path }, records: { kind: "sqlite", path: records } };
-    }
-    case "postgresql": {
-      const { url } = database;
-      return {
-        metadata: { kind: "postgres", url, schema: "metadata" },
-        records: { kind: "postgres", url, schema: "berth" },
-      };
-    }
-  }
 }
 
 function scrubCounters(metrics: Metrics = silentMetrics): ScrubCounters {

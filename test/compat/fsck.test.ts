@@ -3,15 +3,18 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { systemClock } from "../../src/base/clock.ts";
-import { silentLogger } from "../../src/base/logger.ts";
 import { systemRandom } from "../../src/base/random.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { parseRepositoryName } from "../../src/oci/repository-name.ts";
-import { parseReference, parseTag } from "../../src/oci/tag.ts";
-import { CommandArguments } from "../../src/server/commands/command.ts";
-import { commands } from "../../src/server/commands/commands.ts";
-import { type OpenRegistry, openConfiguredRegistry } from "../../src/server/open-registry.ts";
+import { parseTag } from "../../src/oci/tag.ts";
+import type { OpenRegistry } from "../../src/server/open-registry.ts";
+import {
+  configOf,
+  findingsIn,
+  nameOf,
+  openFolder,
+  pushImage,
+  referenceOf,
+  runOn,
+} from "./commanded-registry.ts";
 import { DistributionTree, hexOf, manifestType } from "./distribution-tree.ts";
 
 let folder = "";
@@ -27,15 +30,8 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const config = () =>
-  loadConfig({
-    text: `version: 0.1\nstorage: {filesystem: {rootdirectory: ${folder}}, delete: {enabled: true}}\nhttp: {addr: "127.0.0.1:0"}`,
-    environment: {},
-  }).config;
-
 async function start(): Promise<OpenRegistry> {
-  const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
-  const opened = await openConfiguredRegistry(config(), parts);
+  const opened = await openFolder(folder);
   open.push(opened);
   return opened;
 }
@@ -45,37 +41,17 @@ async function fsck(
   opened: OpenRegistry,
   values: { readonly repair?: boolean; readonly deep?: boolean } = {},
 ): Promise<{ readonly exit: number; readonly found: readonly string[]; readonly last: string }> {
-  const lines: string[] = [];
-  const command = commands.get("fsck") ?? expect.unreachable();
-  const parts = {
-    config: config(),
-    opened,
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    signal: new AbortController().signal,
-    print: (line: string) => void lines.push(line),
-    // Once, as in a server.
-    adopted: async () => {
-      const { adoption } = opened.registry;
-      if (!adoption.progress().isComplete) await adoption.run(new AbortController().signal);
-    },
-  };
-  const exit = await command(parts, new CommandArguments(values));
-  const found = lines.flatMap(
-    (line) => /^(error|notice|mended) +([a-z-]+):/.exec(line)?.slice(1, 3).join(" ") ?? [],
-  );
-  return { exit, found, last: lines.at(-1) ?? "" };
+  const outcome = await runOn(opened, configOf(folder), { name: "fsck", values });
+  return { exit: outcome.exit, found: findingsIn(outcome), last: outcome.lines.at(-1) ?? "" };
 }
 
 const link = (below: string) => tree.path(`repositories/team/app/${below}/link`);
 const blobPath = (digest: string) =>
   tree.path(`blobs/sha256/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}/data`);
 
-const name = parseRepositoryName("team/app") ?? expect.unreachable();
-const reference = (text: string) => parseReference(text) ?? expect.unreachable();
+const name = nameOf("team/app");
 const pull = async (opened: OpenRegistry, text: string) =>
-  (await opened.registry.manifests.pull(name, reference(text))).digest;
+  (await opened.registry.manifests.pull(name, referenceOf(text))).digest;
 
 test("a volume of Distribution's without scars is clean, also in depth", async () => {
   tree.image("team/app", "layer", ["v1", "latest"]);
@@ -332,7 +308,7 @@ describe("damaged bytes", () => {
     expect(await fsck(opened, { repair: true })).toMatchObject({ exit: 1 });
     expect(existsSync(blobPath(digest))).toBe(false);
     expect(pull(opened, "v1")).rejects.toThrow();
-    expect(opened.registry.manifests.stat(name, reference("v1"))).rejects.toThrow();
+    expect(opened.registry.manifests.stat(name, referenceOf("v1"))).rejects.toThrow();
   });
 
   test("of a layer with its size are found with --deep only; with another size, always", async () => {
@@ -357,7 +333,11 @@ test("pushes and deletions under way are not reported", async () => {
   const ends = new AbortController();
   const pushing = (async () => {
     for (let round = 0; !ends.signal.aborted; round += 1) {
-      await push(opened, `pushed ${round}`, `t${round % 5}`);
+      await pushImage(opened, {
+        repository: "team/app",
+        tag: `t${round % 5}`,
+        layer: `pushed ${round}`,
+      });
       const tag = parseTag(`t${(round + 2) % 5}`) ?? expect.unreachable();
       await opened.registry.manifests.remove(name, { kind: "tag", tag }, {}).catch(() => undefined);
     }
@@ -369,28 +349,3 @@ test("pushes and deletions under way are not reported", async () => {
   expect(all.filter((line) => line.startsWith("error"))).toEqual([]);
   expect(await fsck(opened)).toMatchObject({ exit: 0 });
 });
-
-async function push({ registry }: OpenRegistry, content: string, tag: string): Promise<void> {
-  const blob = async (text: string) => {
-    const session = await registry.uploads.begin(name, { owner: "", algorithm: "sha256" });
-    const digest = new Bun.CryptoHasher("sha256").update(text).digest("hex");
-    const key = { name, id: session.id, owner: "" };
-    const source = new Blob([text]).stream();
-    await registry.uploads.finish(key, `sha256:${digest}` as never, { source });
-    return { mediaType: "application/octet-stream", digest: `sha256:${digest}`, size: text.length };
-  };
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: manifestType,
-    config: await blob(`{"for":"${content}"}`),
-    layers: [await blob(content)],
-  };
-  await registry.manifests.push({
-    name,
-    reference: reference(tag),
-    tags: [],
-    bytes: new TextEncoder().encode(JSON.stringify(manifest)),
-    contentType: manifestType,
-    actor: {},
-  });
-}

@@ -56,6 +56,11 @@ export class FilesystemStore implements ObjectStore {
     return store;
   }
 
+  /** The store of a folder that may take no writes: a backup on another medium. */
+  static openForReading(options: FilesystemOptions): FilesystemStore {
+    return new FilesystemStore({ ...options, rootFolder: posix.resolve(options.rootFolder) });
+  }
+
   async stat(key: string): Promise<ObjectStat | undefined> {
     const found = await this.#guard(`cannot look at ${key}`, () =>
       this.#files.stat(this.#pathOf(key)),
