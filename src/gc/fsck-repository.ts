@@ -58,7 +58,6 @@ class RepositoryCheck {
   readonly #inspection: RepositoryInspection;
   /** Digests and tags whose absence or damage explains a difference in the metadata. */
   readonly #broken = new Set<string>();
-  #isMended = false;
 
   constructor(name: RepositoryName, parts: FsckParts, run: FsckRun) {
     this.#name = name;
@@ -80,7 +79,6 @@ class RepositoryCheck {
     }
     for (const digest of revisions) yield* this.#settle(() => this.#inspection.revision(digest));
     for (const tag of tags) yield* this.#settle(() => this.#inspection.tag(tag));
-    if (this.#isMended) await this.#parts.adoption.refresh(name);
     yield* this.#metadata();
     if (revisions.length + layers.length + tags.length > 0) return;
     if ((await this.#parts.objects.list(uploadsFolder(name))).length > 0) return;
@@ -128,7 +126,6 @@ class RepositoryCheck {
         );
         if (again?.mend === undefined || !this.#run.repairs) return again;
         await again.mend();
-        this.#isMended = true;
         return again;
       });
     return suspect.digest === undefined ? alone() : locks.shared(suspect.digest, alone);
@@ -179,7 +176,16 @@ class RepositoryCheck {
     const { metadata, adoption } = this.#parts;
     const snapshot = await metadata.snapshotOf(this.#name);
     const content = await adoption.read(this.#name);
-    return compareRepository(withoutBroken(snapshot, this.#broken), content);
+    const broken = new Set(this.#broken);
+    for (const { digest, manifest } of content.manifests) {
+      // What is recorded of an image comes from its config too.
+      if (manifest.config !== undefined && broken.has(manifest.config.digest)) broken.add(digest);
+    }
+    return compareRepository(wholeOf(snapshot, broken), {
+      ...content,
+      manifests: content.manifests.filter(({ digest }) => !broken.has(digest)),
+      tags: content.tags.filter(({ digest }) => !broken.has(digest)),
+    });
   }
 }
 
@@ -207,7 +213,8 @@ export function damageOf(
   return { code: "blob-corrupt", subject: digest, text };
 }
 
-function withoutBroken(
+/** What is recorded, without what is broken in the storage. */
+function wholeOf(
   { revision, tags, manifests, blobs }: RepositorySnapshot,
   broken: ReadonlySet<string>,
 ): RepositorySnapshot {

@@ -23,7 +23,7 @@ const manifestSizeBytesMax = 8 << 20;
 
 type Parts = Pick<
   RegistryContext,
-  "links" | "blobs" | "objects" | "metadata" | "activity" | "policy"
+  "links" | "blobs" | "reader" | "objects" | "metadata" | "activity" | "policy"
 > & {
   readonly quarantine: Quarantine;
 };
@@ -54,7 +54,7 @@ export class RepositoryInspection {
     digest: Digest,
     use: { readonly user: Digest | undefined; readonly isKnown: boolean },
   ): Promise<readonly Suspect[]> {
-    const { links, quarantine } = this.#parts;
+    const { links, metadata, quarantine } = this.#parts;
     const key = layerLinkKey(this.#name, digest);
     const state = await links.stateOf(key, digest);
     if (state.kind === "absent") return [];
@@ -63,7 +63,7 @@ export class RepositoryInspection {
       const mend = async (): Promise<void> => {
         await quarantine.takeLink(key);
         // The folder says which digest it was: a link could hold no other.
-        if (whereabouts === "stored") await links.writeLayer(this.#name, digest);
+        if (whereabouts === "stored") await this.#linkLayer(digest);
       };
       return [{ code: "link-damaged", subject: key, text: state.why, digest, mend }];
     }
@@ -77,10 +77,12 @@ export class RepositoryInspection {
     const text = `the repository holds the blob, but its bytes are missing${needed}`;
     const suspect = { code: "bytes-missing", subject: digest, text, digest } as const;
     // A link that nothing needs, to nothing, promises what is not there.
-    const isIdle = user === undefined && isKnown;
-    return [
-      isIdle ? { ...suspect, mend: async () => void (await quarantine.takeLink(key)) } : suspect,
-    ];
+    if (user !== undefined || !isKnown) return [suspect];
+    const mend = async (): Promise<void> => {
+      await quarantine.takeLink(key);
+      await metadata.removeBlob(this.#name, digest);
+    };
+    return [{ ...suspect, mend }];
   }
 
   async revision(digest: Digest): Promise<readonly Suspect[]> {
@@ -93,7 +95,7 @@ export class RepositoryInspection {
       const mend = async (): Promise<void> => {
         await quarantine.takeLink(key);
         if (state.kind === "sound" || state.kind === "foreign") {
-          await links.writeRevision(this.#name, digest);
+          await this.#linkRevision(digest);
         }
       };
       return [{ code: "link-damaged", subject: key, text: link.why, digest, mend }];
@@ -118,14 +120,15 @@ export class RepositoryInspection {
   }
 
   async tag(tag: Tag): Promise<readonly Suspect[]> {
-    const { links, quarantine } = this.#parts;
+    const { links, metadata, quarantine } = this.#parts;
     const key = tagCurrentKey(this.#name, tag);
     const link = await links.stateOf(key);
     if (link.kind === "sound") return this.#target(tag, link.link.digest);
     const target = await this.#lastTarget(tag);
     const write = async (isDamaged: boolean, digest: Digest): Promise<void> => {
       if (isDamaged) await quarantine.takeLink(key);
-      await links.writeTag(this.#name, tag, digest);
+      const { modifiedAtMs, stamp } = await links.writeTag(this.#name, tag, digest);
+      await metadata.recordTag(this.#name, { tag, digest, pushedAtMs: modifiedAtMs, stamp });
     };
     if (link.kind === "damaged") {
       const text =
@@ -191,7 +194,7 @@ export class RepositoryInspection {
     if (link.kind === "absent") {
       if (sizeBytes === undefined) return [missing(parent, blob)];
       const text = `${parent} needs ${digest}, whose bytes are there without a link`;
-      const mend = (): Promise<void> => links.writeLayer(this.#name, digest);
+      const mend = (): Promise<void> => this.#linkLayer(digest);
       return [{ code: "reference-unlinked", subject: digest, text, digest, mend }];
     }
     if (sizeBytes === undefined || sizeBytes === blob.sizeBytes) return [];
@@ -209,7 +212,7 @@ export class RepositoryInspection {
     const text = `it points to the manifest ${digest}, ${how}`;
     const suspect = { code: "tag-dangling", subject: tag, text, digest } as const;
     if (!isMendable) return [suspect];
-    return [{ ...suspect, mend: () => links.writeRevision(this.#name, digest) }];
+    return [{ ...suspect, mend: () => this.#linkRevision(digest) }];
   }
 
   /**
@@ -230,6 +233,23 @@ export class RepositoryInspection {
     const [last] = await activity.listTagEvents(this.#name, { tag, limit: 1 });
     if (last !== undefined) return candidates.find((digest) => digest === last.after);
     return candidates.length === 1 ? candidates[0] : undefined;
+  }
+
+  // What is mended is recorded as a push would. Not by reading the repository again: rows of what
+  // is damaged just now would go, and with them facts that the next push does not bring back.
+  async #linkLayer(digest: Digest): Promise<void> {
+    const { links, blobs, metadata } = this.#parts;
+    await links.writeLayer(this.#name, digest);
+    const sizeBytes = await blobs.sizeOf(digest);
+    if (sizeBytes !== undefined) await metadata.recordBlob(this.#name, { digest, sizeBytes });
+  }
+
+  async #linkRevision(digest: Digest): Promise<void> {
+    const { links, reader, metadata } = this.#parts;
+    await links.writeRevision(this.#name, digest);
+    const link = await links.readRevision(this.#name, digest);
+    const record = link && (await reader.record(digest, link.modifiedAtMs));
+    if (record !== undefined) await metadata.recordManifest(this.#name, record);
   }
 
   async #everTagged(tag: Tag): Promise<readonly Digest[]> {

@@ -160,10 +160,9 @@ describe("an emptied link", () => {
       const code = kind === "tag" ? "tag-damaged" : "link-damaged";
       expect(await fsck(opened)).toMatchObject({ exit: 1, found: [`error ${code}`] });
       expect(readFileSync(path, "utf8")).toBe("");
-      expect(await fsck(opened, { repair: true })).toMatchObject({
-        exit: 0,
-        found: [`mended ${code}`, "notice quarantined-link"],
-      });
+      const repaired = await fsck(opened, { repair: true });
+      expect(repaired.exit).toBe(0);
+      expect(repaired.found).toContain(`mended ${code}`);
       expect(readFileSync(path, "utf8")).toBe(before);
       expect(await fsck(opened)).toMatchObject({ exit: 0, found: ["notice quarantined-link"] });
       expect(await pull(opened, "v1")).toBe(digest as never);

@@ -1,4 +1,5 @@
+import { bitRot } from "./bit-rot.ts";
 import type { Rig } from "./rig.ts";
 
 /** Every rig, in the order of the report. */
-export const rigs: readonly Rig[] = [];
+export const rigs: readonly Rig[] = [bitRot];
