@@ -140,6 +140,20 @@ describe("a second backup", () => {
     expect((await fsck(backupFolder)).filter((line) => line.startsWith("error"))).toEqual([]);
   });
 
+  test("takes the second name away where a copy is asked for", async () => {
+    const opened = await start();
+    const image = { repository: "team/app", tag: "v1", layer: "layer" };
+    const [, , layer = ""] = await pushImage(opened, image);
+    const areOne = () =>
+      statSync(pathOf(registryFolder, layer)).ino === statSync(pathOf(backupFolder, layer)).ino;
+    await backUp(opened);
+    expect(areOne()).toBe(true);
+    await backUp(opened, { fullCopy: true });
+    expect(areOne()).toBe(false);
+    await backUp(opened);
+    expect(areOne()).toBe(true);
+  });
+
   test("keeps what the source has lost since, and says so when there is no copy of it", async () => {
     const opened = await start();
     const [, , layer = ""] = await pushImage(opened, {

@@ -115,6 +115,7 @@ async function findAndHeal(
     holds: value === target,
     ...(evidence && value !== target && { evidence: evidence.slice(0, 5) }),
   });
+  const hashed = Number(/hashed again: (\d+) blobs/.exec(scrubbed.stdout)?.[1]);
   const unseen = damage.blobs.filter((digest) => !found.has(digest));
   const wrong = [...found].filter((digest) => !wanted.has(digest));
   return [
@@ -132,6 +133,7 @@ async function findAndHeal(
       all,
       [repaired.output],
     ),
+    count("blobs that the scrub passed over", images.length * 4 - hashed, 0),
     count(
       "links moved aside that were sound",
       [...links].filter((path) => !damage.links.includes(path)).length,

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { link } from "node:fs/promises";
 import type { Pace } from "../../base/pace.ts";
 import type { Random } from "../../base/random.ts";
@@ -32,12 +33,15 @@ export async function copyBlob(digest: Digest, options: BlobCopyOptions): Promis
   const heldBytes = await target.blobs.sizeOf(digest);
   const sizeBytes = await source.blobs.sizeOf(digest);
   if (sizeBytes === undefined) return { kind: "missing", isHeld: heldBytes !== undefined };
-  if (heldBytes === sizeBytes) return { kind: "there", sizeBytes };
+  const isHeld = heldBytes === sizeBytes;
+  // A second name must go where a copy is asked for; and where names will do, one of bytes that
+  // were healed since is better than what an earlier backup has.
+  if (isHeld && isSameFile(digest, options) === options.links) return { kind: "there", sizeBytes };
   const temporary = `${temporaryFolder}/${options.random.uuid()}`;
   try {
-    const kind = (await linkBytes(digest, temporary, options))
-      ? "linked"
-      : await copyBytes(digest, { temporary, sizeBytes }, options);
+    const isLinked = await linkBytes(digest, temporary, options);
+    if (!isLinked && isHeld && options.links) return { kind: "there", sizeBytes };
+    const kind = isLinked ? "linked" : await copyBytes(digest, { temporary, sizeBytes }, options);
     if (kind === "corrupt") return { kind, isHeld: heldBytes !== undefined };
     await target.objects.move(temporary, blobKey(digest));
     return { kind, sizeBytes };
@@ -50,6 +54,16 @@ export async function copyBlob(digest: Digest, options: BlobCopyOptions): Promis
   } finally {
     await target.objects.remove(temporary);
   }
+}
+
+/** True when source and target are two names of the same bytes. */
+function isSameFile(digest: Digest, { source, target }: BlobCopyOptions): boolean {
+  const [one, other] = [source, target].map(({ blobs }) => {
+    const content = blobs.content(digest);
+    return content?.kind === "file" ? statSync(content.path, { throwIfNoEntry: false }) : undefined;
+  });
+  if (one === undefined || other === undefined) return false;
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 /** False when the two folders are not on one file system, or it has no such names. */

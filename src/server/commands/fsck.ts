@@ -30,8 +30,8 @@ export async function fsckCommand(parts: CommandParts, args: CommandArguments): 
   }
   const { error, notice, mended, mendable } = counts;
   const repaired = repairs ? `, ${mended} mended` : "";
-  const verdict = error === 0 ? "clean" : `${error} errors`;
-  print(`${verdict}${repaired}, ${notice} notices`);
+  const verdict = error === 0 ? "clean" : numbered(error, "error");
+  print(`${verdict}${repaired}, ${numbered(notice, "notice")}`);
   if (mendable > 0 && !repairs) print(`--repair mends ${mendable} of them without loss`);
   return error === 0 ? 0 : 1;
 }
@@ -39,4 +39,8 @@ export async function fsckCommand(parts: CommandParts, args: CommandArguments): 
 function lineOf({ code, repository, subject, text, outcome }: Finding): string {
   const where = repository === undefined || repository === subject ? "" : `${repository} `;
   return `${outcome.padEnd(7)} ${code}: ${where}${subject}: ${text}`;
+}
+
+function numbered(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
