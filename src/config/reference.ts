@@ -72,6 +72,7 @@ const groupNames = [
   "tags",
   "validation",
   "metadata",
+  "scrub",
   "database",
 ] as const;
 

@@ -291,7 +291,7 @@ describe("is refused", () => {
     await backUp(opened);
     mkdirSync(restoredFolder());
     writeFileSync(join(restoredFolder(), "letters.txt"), "");
-    await expect(restore()).rejects.toThrow("is not empty");
+    expect(restore()).rejects.toThrow("is not empty");
     const parts = await start(restoredFolder());
     const ends = new AbortController();
     const control = await startControlSocket({
@@ -306,7 +306,7 @@ describe("is refused", () => {
       },
       ends: ends.signal,
     });
-    await expect(restore()).rejects.toThrow("a server is running");
+    expect(restore()).rejects.toThrow("a server is running");
     await control.stop(true);
   });
 

@@ -95,7 +95,7 @@ async function findAndHeal(
   let repushed = 0;
   for (const image of images) repushed += await push(server, image);
   say(`${repushed} blobs and manifests pushed again`);
-  const second = await berth("scrub", "--full-speed");
+  await berth("scrub", "--full-speed");
   const after = await berth("fsck", "--deep");
   const broken = await brokenImages(server, images);
   const wanted = new Set(damage.blobs);
@@ -105,55 +105,33 @@ async function findAndHeal(
   );
   const count = (
     name: string,
-    value: number,
-    target: number,
-    evidence?: readonly string[],
+    [value, target]: readonly [number, number],
+    evidence: readonly string[] = [],
   ): Figure => ({
     name,
     value,
     target: String(target),
     holds: value === target,
-    ...(evidence && value !== target && { evidence: evidence.slice(0, 5) }),
+    ...(value !== target && { evidence: evidence.slice(0, 5) }),
   });
   const hashed = Number(/hashed again: (\d+) blobs/.exec(scrubbed.stdout)?.[1]);
   const unseen = damage.blobs.filter((digest) => !found.has(digest));
   const wrong = [...found].filter((digest) => !wanted.has(digest));
+  const of = <T>(items: Iterable<T>, matches: (item: T) => boolean): number =>
+    [...items].filter(matches).length;
+  const movedAside =
+    of(damage.blobs, (digest) => aside.has(digest)) + of(damage.links, (path) => links.has(path));
+  const soundMoved = of(aside, (digest) => !wanted.has(digest));
   return [
-    count("damaged files found", found.size - wrong.length + foundLinks.length, all, unseen),
-    count(
-      "sound blobs taken for damaged",
-      wrong.length + [...aside].filter((digest) => !wanted.has(digest)).length,
-      0,
-      wrong,
-    ),
-    count(
-      "moved aside",
-      damage.blobs.filter((digest) => aside.has(digest)).length +
-        damage.links.filter((path) => links.has(path)).length,
-      all,
-      [repaired.output],
-    ),
-    count("blobs that the scrub passed over", images.length * 4 - hashed, 0),
-    count(
-      "links moved aside that were sound",
-      [...links].filter((path) => !damage.links.includes(path)).length,
-      0,
-    ),
-    count(
-      "damaged blobs not answered with 404",
-      [...answers.values()].filter((status) => status !== 404).length,
-      0,
-    ),
-    count("images broken after they were pushed again", broken.length, 0, broken),
-    count(
-      "errors of fsck --deep afterwards",
-      after.exitCode === 0 ? 0 : 1,
-      0,
-      after.stdout.split("\n"),
-    ),
-    count("left in quarantine after the next scrub", quarantinedBlobs(server).length, 0, [
-      second.output,
-    ]),
+    count("damaged files found", [found.size - wrong.length + foundLinks.length, all], unseen),
+    count("sound blobs taken for damaged", [wrong.length + soundMoved, 0], wrong),
+    count("moved aside", [movedAside, all], [lastLine(repaired)]),
+    count("blobs that the scrub passed over", [images.length * 4 - hashed, 0]),
+    count("sound links moved aside", [of(links, (path) => !damage.links.includes(path)), 0]),
+    count("damaged blobs not answered with 404", [of(answers.values(), (s) => s !== 404), 0]),
+    count("images broken after they were pushed again", [broken.length, 0], broken),
+    count("fsck --deep not clean afterwards", [after.exitCode, 0], after.stdout.split("\n")),
+    count("left in quarantine after the next scrub", [quarantinedBlobs(server).length, 0]),
   ];
 }
 
