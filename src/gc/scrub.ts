@@ -192,7 +192,7 @@ export class Scrub {
     let savedMs = clock.monotonicMs();
     let toldMs = savedMs;
     const onPiece = async (sizeBytes: number): Promise<void> => {
-      progress.bytes += sizeBytes;
+      progress.partialBytes += sizeBytes;
       if (clock.monotonicMs() - toldMs >= progressIntervalMs) {
         toldMs = clock.monotonicMs();
         options.onProgress?.(progress.state());
@@ -271,6 +271,8 @@ class Progress {
   bytes: number;
   corrupt: number;
   unreadable: number;
+  /** Of the blob that is being read: they do not count when the round ends in it. */
+  partialBytes = 0;
 
   constructor(state: ScrubState) {
     this.#startedAtMs = state.startedAtMs;
@@ -283,6 +285,8 @@ class Progress {
 
   add(digest: Digest, { kind }: { readonly kind: BlobCheck["kind"] }): void {
     this.cursor = digest;
+    this.bytes += this.partialBytes;
+    this.partialBytes = 0;
     if (kind !== "absent") this.blobs += 1;
     if (kind === "corrupt") this.corrupt += 1;
     if (kind === "unreadable") this.unreadable += 1;
