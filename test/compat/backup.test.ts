@@ -214,7 +214,7 @@ test("pushes and deletions during a backup never leave a link to nothing in it",
     ends.abort();
     await changing;
   }
-});
+}, 60_000);
 
 /** Deletes a tag's manifest, and at once the layer that nothing else needs, as a collection would. */
 async function deleteWithBytes(opened: OpenRegistry, repository: string, tag: string) {
@@ -253,7 +253,7 @@ test("a backup that was interrupted anywhere is whole in itself, and the next on
   expect(interruptions).toBeGreaterThan(0);
   expect((await backUp(opened)).exit).toBe(0);
   expect(layoutFiles(backupFolder)).toEqual(layoutFiles(registryFolder));
-});
+}, 60_000);
 
 /** A signal that is aborted after so many turns of the event loop. */
 function abortedAfter(turns: number): {
