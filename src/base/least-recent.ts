@@ -33,6 +33,14 @@ export class ByteCache<Entry extends { readonly bytes: Uint8Array }> {
     return this.#entries.get(key);
   }
 
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
   set(key: string, entry: Entry): void {
     this.#entries.set(key, entry);
   }

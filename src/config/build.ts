@@ -48,6 +48,11 @@ export function buildConfig(settings: Settings): Config {
     trash: { retentionMs: settings.number("trash.retention") },
     retention: buildRetention(settings),
     immutableTags: buildImmutableTags(settings),
+    scrub: {
+      isEnabled: settings.bool("scrub.enabled"),
+      intervalMs: settings.number("scrub.interval"),
+      rateBytesPerSecond: settings.number("scrub.rate"),
+    },
   };
 }
 

@@ -23,6 +23,7 @@ export interface Config {
   readonly trash: { readonly retentionMs: number };
   readonly retention: RetentionConfig;
   readonly immutableTags: readonly ImmutableTagsConfig[];
+  readonly scrub: ScrubConfig;
 }
 
 export interface GcConfig {
@@ -32,6 +33,14 @@ export interface GcConfig {
   readonly trashGraceMs: number;
   /** Blobs a second. */
   readonly rate: number;
+}
+
+/** How the stored bytes are hashed again. */
+export interface ScrubConfig {
+  readonly isEnabled: boolean;
+  /** From the end of one round to the beginning of the next. */
+  readonly intervalMs: number;
+  readonly rateBytesPerSecond: number;
 }
 
 export interface LogConfig {

@@ -76,6 +76,7 @@ const groupNames = [
   "retention",
   "immutabletags",
   "metadata",
+  "scrub",
   "database",
 ] as const;
 

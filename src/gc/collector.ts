@@ -141,7 +141,7 @@ export class Collector {
   async #mendFrozen(): Promise<void> {
     const { metadata, adoption, logger } = this.#parts;
     for (const { repository } of await metadata.collection.frozenRepositories(100)) {
-      await adoption.readAgain(repository);
+      await adoption.refresh(repository);
     }
     const frozen = await metadata.collection.frozenRepositories(100);
     const first = frozen.find((it) => it.unreadableManifests > 0);

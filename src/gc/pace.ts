@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { sleep } from "../base/sleep.ts";
+import { systemSleep } from "../base/pace.ts";
 
 /** Waits until so many blobs more may be looked at. */
 export type Pace = (count: number) => Promise<void>;
@@ -14,6 +14,6 @@ export function steadyPace(rate: number, clock: Clock, signal: AbortSignal): Pac
     const nowMs = clock.monotonicMs();
     const waitMs = Math.max(0, freeAtMs - nowMs);
     freeAtMs = Math.max(freeAtMs, nowMs) + (count * 1_000) / rate;
-    if (waitMs > 0) await sleep(waitMs, signal);
+    if (waitMs > 0) await systemSleep(waitMs, signal);
   };
 }

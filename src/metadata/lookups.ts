@@ -62,6 +62,17 @@ export function prepareLookups(database: Database<MetadataTables>) {
           .orderBy("repository_blobs.repository_id")
           .limit(param.limit),
     ),
+    repositoriesNaming: database.prepare(
+      (query, param: Placeholders<{ readonly digest: Digest; readonly limit: number }>) =>
+        query
+          .selectFrom("blob_references")
+          .innerJoin("manifests", "manifests.id", "blob_references.manifest_id")
+          .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+          .select("repositories.name")
+          .distinct()
+          .where("blob_references.blob_id", "=", blobId(query, param))
+          .limit(param.limit),
+    ),
     readState: database.prepare((query, param: Placeholders<{ readonly key: string }>) =>
       query.selectFrom("state").select("value").where("key", "=", param.key),
     ),

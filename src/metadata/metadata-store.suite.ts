@@ -106,6 +106,20 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
       }
     });
 
+    test("who suffers from a damaged blob is who has a manifest that is it or names it", async () => {
+      const record = imageRecord(`named of ${app}`);
+      await store.recordManifest(app, record);
+      await store.recordManifest(other(), record);
+      const named = [record.digest, ...record.manifest.layers.map((layer) => layer.digest)];
+      for (const digest of named) {
+        expect([...(await store.repositoriesNaming(digest, 10))].sort()).toEqual(
+          [app, other()].sort(),
+        );
+        expect(await store.repositoriesNaming(digest, 1)).toHaveLength(1);
+      }
+      expect(await store.repositoriesNaming(digestOfText("nobody's"), 10)).toEqual([]);
+    });
+
     test("recording twice changes nothing", async () => {
       const push = async () => {
         await store.recordBlob(app, { digest: digestOfText("layer"), sizeBytes: 3 });

@@ -69,6 +69,11 @@ export interface MetadataStore {
   hasRepository(repository: RepositoryName): Promise<boolean>;
   /** Repositories that hold the blob, `limit` at most: the candidates of a mount without `from`. */
   repositoriesWithBlob(digest: Digest, limit: number): Promise<readonly RepositoryName[]>;
+  /**
+   * Repositories with a manifest that is `digest` or names it, `limit` at most, in no order: who
+   * suffers when the bytes are damaged.
+   */
+  repositoriesNaming(digest: Digest, limit: number): Promise<readonly RepositoryName[]>;
 
   // -- listings
   /** One entry more than a page shows tells whether there is a next one; callers ask for it. */

@@ -88,6 +88,11 @@ class SqlMetadataStore implements MetadataStore {
     return namesOf(await this.#database.all(statement, { digest, limit }));
   }
 
+  async repositoriesNaming(digest: Digest, limit: number): Promise<readonly RepositoryName[]> {
+    const statement = this.#lookups.repositoriesNaming;
+    return namesOf(await this.#database.all(statement, { digest, limit }));
+  }
+
   async listTags(repository: RepositoryName, page: Page): Promise<readonly string[]> {
     const args = { repository, after: page.after ?? "", limit: page.limit };
     return namesOf(await this.#database.all(this.#listings.tags, args));

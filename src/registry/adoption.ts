@@ -170,8 +170,8 @@ export class Adoption {
     }
   }
 
-  /** Looks again at a repository that could not be read whole; somebody may have mended it. */
-  async readAgain(name: RepositoryName): Promise<void> {
+  /** Reads one repository again, whatever the stamps say: something in the layout was mended. */
+  async refresh(name: RepositoryName): Promise<void> {
     await this.#adopt(name, { trustsStamps: false });
   }
 

@@ -41,6 +41,16 @@ export class ManifestReader {
     this.#cache.set(digest, { bytes });
   }
 
+  /** Bytes that were damaged in the storage must not go on being served from memory. */
+  forget(digest: Digest): void {
+    this.#cache.delete(digest);
+  }
+
+  /** True when the bytes are in memory or in the storage; asked at every HEAD. */
+  has(digest: Digest): boolean {
+    return this.#cache.has(digest) || this.#blobs.content(digest) !== undefined;
+  }
+
   /** The manifest, or undefined when its bytes are missing or are no manifest. */
   async parsed(
     digest: Digest,

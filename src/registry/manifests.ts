@@ -44,10 +44,16 @@ export class Manifests {
     this.#removals = removals;
   }
 
-  /** @throws {RegistryError} `manifestUnknown` */
+  /**
+   * A manifest whose bytes are gone is not there: a client that asks first must push it again.
+   *
+   * @throws {RegistryError} `manifestUnknown`
+   */
   async stat(name: RepositoryName, reference: Reference): Promise<ManifestStat> {
     const found = await this.#find(name, reference);
-    if (found === undefined) throw manifestUnknown(name, reference);
+    if (found === undefined || !this.#context.reader.has(found.digest)) {
+      throw manifestUnknown(name, reference);
+    }
     this.#context.leases.touch(found.digest);
     return found;
   }

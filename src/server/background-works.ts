@@ -1,7 +1,7 @@
 import { type Clock, patientClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
-import { sleep } from "../base/sleep.ts";
+import { systemSleep } from "../base/pace.ts";
 import type { Config, UploadPurgingConfig } from "../config/config.ts";
 import { purgeStaleUploads } from "../gc/stale-uploads.ts";
 import type { Collection } from "./collection.ts";
@@ -32,6 +32,9 @@ const timerMsMax = 2 ** 31 - 1;
 
 /** How long after a database takes writes again it is brought up to date at the latest. */
 const settleIntervalMs = 15_000;
+
+/** How often it is looked whether a round of the scrub is due, or was interrupted. */
+const scrubCheckMs = 10 * 60_000;
 
 const firstPurgeMsMax = 30 * 60_000;
 
@@ -90,6 +93,13 @@ export function startBackgroundWorks(
       clearInterval(timer);
     });
   }
+  start(opened.scrub.countQuarantined().catch(() => undefined));
+  // Not where nothing may be written: what is damaged could not be moved aside.
+  if (config.scrub.isEnabled && !config.storage.maintenance.readOnly.isEnabled) {
+    const timer = setInterval(() => start(scrub(parts, opened)), scrubCheckMs);
+    timer.unref();
+    ends.signal.addEventListener("abort", () => clearInterval(timer));
+  }
   return {
     adopted: () => adopting,
     ended: async () => void (await Promise.all(running)),
@@ -115,12 +125,27 @@ async function collectNowAndThen(
 ): Promise<void> {
   await adopting;
   while (!signal.aborted) {
-    await sleep(Math.min(config.gc.intervalMs, timerMsMax), signal);
+    await systemSleep(Math.min(config.gc.intervalMs, timerMsMax), signal);
     if (signal.aborted) return;
     try {
       await collection.round({ signal, isFull: false });
     } catch (error) {
       logger.error("a round of collection failed; the next one begins again", { error });
     }
+  }
+}
+
+/** Begins a round that is due, or goes on with one. */
+async function scrub({ config, logger, ends }: Parts, opened: OpenRegistry): Promise<void> {
+  const { intervalMs, rateBytesPerSecond } = config.scrub;
+  try {
+    if (opened.scrub.isRunning || !(await opened.scrub.isDue(intervalMs))) return;
+    await opened.scrub.round({
+      bytesPerSecond: rateBytesPerSecond,
+      isNew: false,
+      signal: ends.signal,
+    });
+  } catch (error) {
+    logger.error("hashing the stored blobs again failed", { error });
   }
 }

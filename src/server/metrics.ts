@@ -87,4 +87,29 @@ export const serverMetrics = {
     name: "berth_retention_last_run_timestamp_seconds",
     help: "When the rules of retention were last carried out, in seconds since 1970; 0 for never.",
   },
+  scrubbedBlobs: {
+    type: "counter",
+    name: "berth_scrub_blobs_total",
+    help: "Blobs that were hashed again.",
+  },
+  scrubbedBytes: {
+    type: "counter",
+    name: "berth_scrub_bytes_total",
+    help: "Bytes that were hashed again.",
+  },
+  scrubCorrupt: {
+    type: "counter",
+    name: "berth_scrub_corrupt_blobs_total",
+    help: "Blobs whose bytes were not what their digest says. Any increase deserves a look.",
+  },
+  scrubUnreadable: {
+    type: "counter",
+    name: "berth_scrub_unreadable_blobs_total",
+    help: "Blobs that the disk could not read. Any increase deserves a look.",
+  },
+  quarantinedBlobs: {
+    type: "gauge",
+    name: "berth_quarantined_blobs",
+    help: "Damaged blobs that were moved aside and not pushed again yet.",
+  },
 } as const satisfies Readonly<Record<string, MetricDeclaration>>;

@@ -1,12 +1,14 @@
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { ActivityStore } from "../activity/activity-store.ts";
 import { openActivityStore } from "../activity/sql-activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import type { Metrics } from "../base/metrics.ts";
+import { type Metrics, silentMetrics } from "../base/metrics.ts";
+import { systemSleep } from "../base/pace.ts";
 import type { Random } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
 import type { DatabaseLocation } from "../database/database.ts";
+import { Scrub, type ScrubCounters } from "../gc/scrub.ts";
 import type { MetadataStore } from "../metadata/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import type { RegistryContext } from "../registry/context.ts";
@@ -20,7 +22,9 @@ import { nodeFileSystem } from "../storage/drivers/node-file-system.ts";
 import { LinkStore } from "../storage/link-store.ts";
 import { measuredStore } from "../storage/measured-store.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
+import { Quarantine } from "../storage/quarantine.ts";
 import { UploadStore } from "../storage/upload-store.ts";
+import { databaseLocations } from "./database-locations.ts";
 import { serverMetrics } from "./metrics.ts";
 import { registryPolicy } from "./settings.ts";
 
@@ -54,6 +58,8 @@ export interface OpenRegistry {
   readonly uploads: UploadStore;
   readonly metadata: MetadataStore;
   readonly activity: ActivityStore;
+  readonly quarantine: Quarantine;
+  readonly scrub: Scrub;
   close(): Promise<void>;
 }
 
@@ -65,9 +71,10 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
   const uploads = new UploadStore({ objects, clock, random });
   const metadata = await openMetadataStore(options.metadata, clock);
   const activity = await openActivityStore(options.records, { logger });
+  const blobs = new BlobStore(objects);
   const context = createRegistryContext({
     objects,
-    blobs: new BlobStore(objects),
+    blobs,
     links,
     uploads,
     metadata,
@@ -84,7 +91,22 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     await metadata.close();
   };
   const registry = new Registry(context);
-  return { registry, context, objects, links, uploads, metadata, activity, close };
+  const quarantine = new Quarantine(objects);
+  const counters = scrubCounters(options.metrics);
+  const scrub = new Scrub({ ...context, quarantine, counters, sleep: systemSleep });
+  options.metrics?.gauge({ ...serverMetrics.quarantinedBlobs, read: () => scrub.quarantined });
+  return {
+    registry,
+    context,
+    objects,
+    links,
+    uploads,
+    metadata,
+    activity,
+    quarantine,
+    scrub,
+    close,
+  };
 }
 
 /** The registry that the configuration describes. */
@@ -108,29 +130,13 @@ export async function openConfiguredRegistry(
   });
 }
 
-/** Two databases: one that can be made again from the storage, and one that people back up. */
-function databaseLocations({ database }: Config): {
-  readonly metadata: DatabaseLocation;
-  readonly records: DatabaseLocation;
-} {
-  switch (database.kind) {
-    case "memory": {
-      const memory = { kind: "sqlite", path: ":memory:" } as const;
-      return { metadata: memory, records: memory };
-    }
-    case "sqlite": {
-      const path = resolve(database.metadataPath);
-      const records = join(dirname(path), "berth.sqlite");
-      return { metadata: { kind: "sqlite", path }, records: { kind: "sqlite", path: records } };
-    }
-    case "postgresql": {
-      const { url } = database;
-      return {
-        metadata: { kind: "postgres", url, schema: "metadata" },
-        records: { kind: "postgres", url, schema: "berth" },
-      };
-    }
-  }
+function scrubCounters(metrics: Metrics = silentMetrics): ScrubCounters {
+  return {
+    blobs: metrics.counter(serverMetrics.scrubbedBlobs),
+    bytes: metrics.counter(serverMetrics.scrubbedBytes),
+    corrupt: metrics.counter(serverMetrics.scrubCorrupt),
+    unreadable: metrics.counter(serverMetrics.scrubUnreadable),
+  };
 }
 
 /** With measurements, where somebody reads them. */

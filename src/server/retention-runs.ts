@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Counter, Metrics } from "../base/metrics.ts";
 import { KeyedMutex } from "../base/mutex.ts";
-import { sleep } from "../base/sleep.ts";
+import { systemSleep } from "../base/pace.ts";
 import type { RetentionConfig } from "../config/config.ts";
 import { fullSpeed, steadyPace } from "../gc/pace.ts";
 import type { RetentionPlan } from "../gc/retention/plan.ts";
@@ -84,14 +84,14 @@ export class RetentionRuns {
     const { config, logger } = this.#options;
     const intervalMs = Math.min(config.intervalMs, timerMsMax);
     this.#lastRunMs = (await this.#clock.lastRunMs()) ?? 0;
-    await sleep(Math.min(intervalMs, firstRunMsMax), signal);
+    await systemSleep(Math.min(intervalMs, firstRunMsMax), signal);
     while (!signal.aborted) {
       try {
         await this.run({ signal, isFull: false });
       } catch (error) {
         logger.error("a run of retention failed; the next one begins again", { error });
       }
-      await sleep(intervalMs, signal);
+      await systemSleep(intervalMs, signal);
     }
   }
 

@@ -46,6 +46,19 @@ export function controlPath(rootFolder: string): string {
   return join(rootFolder, "berth", "control.sock");
 }
 
+/** True when a server has the registry in that folder open. */
+export async function isServed(rootFolder: string): Promise<boolean> {
+  const path = controlPath(rootFolder);
+  if (!existsSync(path)) return false;
+  try {
+    // Any answer will do, and it will be that the versions differ.
+    await fetch("http://localhost/", { method: "POST", unix: path, body: "{}" });
+    return true;
+  } catch (error) {
+    return !isRefused(error);
+  }
+}
+
 /** Undefined when nobody listens. */
 async function callServer(path: string, call: CommandCall): Promise<Response | undefined> {
   if (!existsSync(path)) return undefined;

@@ -5,7 +5,14 @@ import {
   digestAlgorithms,
   parseDigest,
 } from "../oci/digest.ts";
-import { blobFolder, blobKey, blobsFolder, trashedBlobFolder, trashedBlobKey } from "./layout.ts";
+import {
+  blobFolder,
+  blobKey,
+  blobsFolder,
+  quarantinedBlobKey,
+  trashedBlobFolder,
+  trashedBlobKey,
+} from "./layout.ts";
 import type { Content, ObjectStat, ObjectStore } from "./object-store.ts";
 
 /**
@@ -113,21 +120,46 @@ export class BlobStore {
     }
   }
 
-  /** The digest of the bytes that lie under `digest`; differs from it when they are damaged. */
-  async rehash(digest: Digest): Promise<Digest | undefined> {
-    const sizeBytes = await this.sizeOf(digest);
-    if (sizeBytes === undefined) return undefined;
-    const hasher = createHasher(algorithmOf(digest));
-    const range = { start: 0, end: sizeBytes };
-    for await (const piece of this.#objects.readStream(blobKey(digest), range)) {
-      hasher.update(piece);
-    }
-    return hasher.digest();
+  /**
+   * The digest of the bytes that lie under `digest`; differs from it when they are damaged.
+   * Undefined when there are none. `onPiece` is awaited between two pieces, with the size of the
+   * one before: to go slowly, or to end by throwing.
+   */
+  async rehash(
+    digest: Digest,
+    onPiece: (sizeBytes: number) => Promise<void> = async () => undefined,
+  ): Promise<RehashedBlob | undefined> {
+    const before = await this.#objects.stat(blobKey(digest));
+    if (before === undefined) return undefined;
+    const actual = await this.#hash(blobKey(digest), digest, onPiece);
+    const after = await this.#objects.stat(blobKey(digest));
+    const { sizeBytes, stamp } = before;
+    return { actual, sizeBytes, wasReplaced: after?.stamp !== stamp };
   }
 
-  /** Every digest that has a folder here; stray names are passed over. */
-  async *list(): AsyncGenerator<Digest> {
-    for await (const folder of this.listFolders()) yield* await this.listIn(folder);
+  /** The digest of what was moved aside under `digest`; undefined when there is nothing. */
+  async rehashQuarantined(digest: Digest): Promise<Digest | undefined> {
+    const key = quarantinedBlobKey(digest);
+    if ((await this.#objects.stat(key)) === undefined) return undefined;
+    return this.#hash(key, digest, async () => undefined);
+  }
+
+  /**
+   * Every digest that has a folder here, in order, from the one behind `after` on; stray names
+   * are passed over. The bytes of some may be gone.
+   */
+  async *list(after = ""): AsyncGenerator<Digest> {
+    for (const algorithm of digestAlgorithms) {
+      const algorithmFolder = `${blobsFolder}/${algorithm}`;
+      for (const prefix of await this.#sortedNames(algorithmFolder)) {
+        // Every digest of a prefix is smaller than this when the prefix is.
+        if (`${algorithm}:${prefix}~` < after) continue;
+        for (const name of await this.#sortedNames(`${algorithmFolder}/${prefix}`)) {
+          const digest = parseDigest(`${algorithm}:${name}`);
+          if (digest !== undefined && digest > after) yield digest;
+        }
+      }
+    }
   }
 
   /** The folders that blobs lie in, at most 256 an algorithm: a walk in pieces. */
@@ -150,4 +182,31 @@ export class BlobStore {
   async stat(digest: Digest): Promise<ObjectStat | undefined> {
     return this.#objects.stat(blobKey(digest));
   }
+
+  async #sortedNames(folder: string): Promise<readonly string[]> {
+    return (await this.#objects.list(folder)).map((entry) => entry.name).sort();
+  }
+
+  async #hash(
+    key: string,
+    digest: Digest,
+    onPiece: (sizeBytes: number) => Promise<void>,
+  ): Promise<Digest> {
+    const sizeBytes = (await this.#objects.stat(key))?.sizeBytes ?? 0;
+    const hasher = createHasher(algorithmOf(digest));
+    for await (const piece of this.#objects.readStream(key, { start: 0, end: sizeBytes })) {
+      hasher.update(piece);
+      await onPiece(piece.byteLength);
+    }
+    return hasher.digest();
+  }
+}
+
+/** What hashing a stored blob again found. */
+export interface RehashedBlob {
+  /** Equal to the digest that was asked for when the bytes are what they should be. */
+  readonly actual: Digest;
+  readonly sizeBytes: number;
+  /** True when another file took the name meanwhile: then nothing is known. */
+  readonly wasReplaced: boolean;
 }

@@ -20,6 +20,11 @@ import type { UploadId } from "./upload-id.ts";
  *             ├── data                                      bytes so far
  *             ├── startedat                                 RFC 3339
  *             └── state.json                                Berth's own: who, algorithm, offset
+ *     berth/
+ *     ├── quarantine/<alg>/<hex>                            bytes that are not what their name says
+ *     ├── quarantine/links/<path of the link>               links that hold no digest
+ *     ├── trash/blobs/<alg>/<hex>                           blobs that nothing needed
+ *     └── tmp/                                              files on their way to their name
  *
  * A link is a text file with nothing but a digest in it. Every function takes parsed values
  * only, so no path can be built from what a client sent.
@@ -28,6 +33,11 @@ import type { UploadId } from "./upload-id.ts";
 const root = "docker/registry/v2";
 export const repositoriesFolder = `${root}/repositories`;
 export const blobsFolder = `${root}/blobs`;
+/** What Berth keeps beside the layout; Distribution never looks there. */
+export const berthFolder = "berth";
+export const temporaryFolder = `${berthFolder}/tmp`;
+export const quarantineFolder = `${berthFolder}/quarantine`;
+export const quarantinedLinksFolder = `${quarantineFolder}/links`;
 /** Folders inside a repository's; no component of a repository name can start with `_`. */
 export const layersName = "_layers";
 export const manifestsName = "_manifests";
@@ -54,6 +64,15 @@ export function trashedBlobKey(digest: Digest): string {
   return `${trashedBlobFolder(algorithmOf(digest))}/${hexOf(digest)}`;
 }
 
+export function quarantinedBlobKey(digest: Digest): string {
+  return `${quarantineFolder}/${algorithmOf(digest)}/${hexOf(digest)}`;
+}
+
+/** `linkKey` is a key below the folder of repositories. */
+export function quarantinedLinkKey(linkKey: string): string {
+  return `${quarantinedLinksFolder}/${linkKey.slice(repositoriesFolder.length + 1)}`;
+}
+
 export function repositoryFolder(name: RepositoryName): string {
   return `${repositoriesFolder}/${name}`;
 }
@@ -78,6 +97,14 @@ export function tagsFolder(name: RepositoryName): string {
   return `${repositoryFolder(name)}/${manifestsName}/tags`;
 }
 
+export function layerLinkKey(name: RepositoryName, digest: Digest): string {
+  return `${layerFolder(name, digest)}/link`;
+}
+
+export function revisionLinkKey(name: RepositoryName, digest: Digest): string {
+  return `${revisionFolder(name, digest)}/link`;
+}
+
 export function tagFolder(name: RepositoryName, tag: Tag): string {
   return `${tagsFolder(name)}/${tag}`;
 }
@@ -86,8 +113,12 @@ export function tagCurrentKey(name: RepositoryName, tag: Tag): string {
   return `${tagFolder(name, tag)}/current/link`;
 }
 
+export function tagIndexFolder(name: RepositoryName, tag: Tag): string {
+  return `${tagFolder(name, tag)}/index`;
+}
+
 export function tagIndexKey(name: RepositoryName, tag: Tag, digest: Digest): string {
-  return `${tagFolder(name, tag)}/index/${algorithmOf(digest)}/${hexOf(digest)}/link`;
+  return `${tagIndexFolder(name, tag)}/${algorithmOf(digest)}/${hexOf(digest)}/link`;
 }
 
 export function uploadsFolder(name: RepositoryName): string {

@@ -5,12 +5,14 @@ import { parseRepositoryName, type RepositoryName } from "../oci/repository-name
 import { parseTag, type Tag } from "../oci/tag.ts";
 import {
   layerFolder,
+  layerLinkKey,
   layersFolder,
   layersName,
   manifestsName,
   repositoriesFolder,
   repositoryFolder,
   revisionFolder,
+  revisionLinkKey,
   revisionsFolder,
   tagCurrentKey,
   tagFolder,
@@ -27,6 +29,12 @@ export interface Link {
   readonly modifiedAtMs: number;
   readonly stamp: string;
 }
+
+/** A link file, whatever is in it. */
+export type LinkState =
+  | { readonly kind: "absent" }
+  | { readonly kind: "damaged"; readonly why: string }
+  | { readonly kind: "sound"; readonly link: Link };
 
 /** A link holds one digest; anything longer is not a link. */
 const linkSizeBytesMax = 1024;
@@ -86,7 +94,7 @@ export class LinkStore {
   }
 
   async writeRevision(name: RepositoryName, digest: Digest): Promise<void> {
-    await this.#write(`${revisionFolder(name, digest)}/link`, digest);
+    await this.#write(revisionLinkKey(name, digest), digest);
   }
 
   /** Makes sure that a link which is there outlives a power cut, whoever wrote it. */
@@ -107,7 +115,7 @@ export class LinkStore {
   }
 
   async writeLayer(name: RepositoryName, digest: Digest): Promise<void> {
-    await this.#write(`${layerFolder(name, digest)}/link`, digest);
+    await this.#write(layerLinkKey(name, digest), digest);
   }
 
   /** Makes sure that a link which is there outlives a power cut, whoever wrote it. */
@@ -126,6 +134,24 @@ export class LinkStore {
 
   async listLayers(name: RepositoryName): Promise<readonly Digest[]> {
     return this.#listDigests(layersFolder(name));
+  }
+
+  /**
+   * What `readTag` and the others take for absent, told apart: for repairs. `digest` is the one
+   * that the link's folder is named after, where it is.
+   */
+  async stateOf(key: string, digest?: Digest): Promise<LinkState> {
+    const found = await this.#objects.stat(key);
+    if (found === undefined) return { kind: "absent" };
+    const { sizeBytes, modifiedAtMs, stamp } = found;
+    if (sizeBytes === 0) return { kind: "damaged", why: "it is empty" };
+    const bytes = sizeBytes > linkSizeBytesMax ? undefined : await this.#readBytes(key);
+    const held = bytes === undefined ? undefined : parseDigest(new TextDecoder().decode(bytes));
+    if (held === undefined) return { kind: "damaged", why: "it holds no digest" };
+    if (digest === undefined || held === digest) {
+      return { kind: "sound", link: { digest: held, modifiedAtMs, stamp } };
+    }
+    return { kind: "damaged", why: `it holds ${held}` };
   }
 
   /** Every repository that has a folder of its own, in no order. */
@@ -207,15 +233,12 @@ export class LinkStore {
   }
 
   async #read(key: string): Promise<Link | undefined> {
-    const found = await this.#objects.stat(key);
-    if (found === undefined) return undefined;
-    const bytes = found.sizeBytes > linkSizeBytesMax ? undefined : await this.#readBytes(key);
-    const digest = bytes === undefined ? undefined : parseDigest(new TextDecoder().decode(bytes));
-    if (digest === undefined) {
+    const state = await this.stateOf(key);
+    if (state.kind === "sound") return state.link;
+    if (state.kind === "damaged") {
       this.#logger.warn("a link in the storage holds no digest; it counts as absent", { key });
-      return undefined;
     }
-    return { digest, modifiedAtMs: found.modifiedAtMs, stamp: found.stamp };
+    return undefined;
   }
 
   async #readBytes(key: string): Promise<Uint8Array | undefined> {

@@ -1,3 +1,4 @@
+import { bitRot } from "./bit-rot.ts";
 import { cutConnections } from "./cut-connections.ts";
 import { drain } from "./drain.ts";
 import { failingOperations } from "./failing-operations.ts";
@@ -24,6 +25,7 @@ export const rigs: readonly Rig[] = [
   drain,
   liveCollection,
   meetings,
+  bitRot,
   steppingClock,
   soak,
 ];

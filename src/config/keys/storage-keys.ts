@@ -122,6 +122,11 @@ export const storageSections = [
     path: "metadata",
     prose: "What Berth derives from the directory, to answer quickly. Berth's own.",
   },
+  {
+    path: "scrub",
+    prose:
+      "Hashes the stored bytes again, slowly, so that damage is found before somebody pulls it. Berth's own.",
+  },
   { path: "database", prose: "PostgreSQL instead of SQLite files. Berth's own." },
 ] as const satisfies readonly Section[];
 
@@ -185,6 +190,27 @@ export const storageKeys = [
     type: "bool",
     default: "false",
     prose: "Pushes and deletes are answered with 405.",
+  },
+  {
+    path: "scrub.enabled",
+    type: "bool",
+    default: "true",
+    prose:
+      "Whether it happens by itself. A damaged blob is moved aside, so that the next push of it heals it. `berth scrub` works in any case.",
+  },
+  {
+    path: "scrub.interval",
+    type: "duration",
+    default: "720h",
+    min: 60_000,
+    prose: "The time from the end of one round to the beginning of the next.",
+  },
+  {
+    path: "scrub.rate",
+    type: "bytes",
+    default: "10MiB",
+    min: 1_024,
+    prose: "Bytes a second, at most. With 10 MiB a terabyte takes 28 hours.",
   },
   {
     path: "metadata.database",

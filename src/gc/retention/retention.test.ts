@@ -191,7 +191,7 @@ test("a repository with something unreadable is left alone, with one warning", a
   clock.pass(2 * dayMs);
   const key = "docker/registry/v2/repositories/team/app/_manifests/tags/scar/current/link";
   await objects.put(key, new Uint8Array());
-  await context.adoption.readAgain(app);
+  await context.adoption.refresh(app);
   expect(await retention.plan(app)).toBe("frozen");
   expect(await retention.run(go)).toMatchObject({ frozen: 1, deletedTags: 0 });
   expect(await tags()).toEqual(["v1", "v2"]);

@@ -1,7 +1,10 @@
+import { backup } from "./backup.ts";
 import type { Command } from "./command.ts";
+import { fsckCommand } from "./fsck.ts";
 import { gcPreview, gcRun, gcStatus } from "./gc.ts";
 import { gcWhy } from "./gc-why.ts";
 import { retentionPreview, retentionRun } from "./retention.ts";
+import { scrub, scrubStatus } from "./scrub.ts";
 import { tagHistory } from "./tag-history.ts";
 
 /** Every command by its name, as it is typed behind `berth`. */
@@ -13,4 +16,8 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["retention preview", retentionPreview],
   ["retention run", retentionRun],
   ["tag history", tagHistory],
+  ["backup", backup],
+  ["fsck", fsckCommand],
+  ["scrub", scrub],
+  ["scrub status", scrubStatus],
 ]);

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
+import { temporaryFolder } from "../layout.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
 import { DegradingFileSystem, type SyncFailure } from "./degrading-file-system.ts";
 import type { FileStat, FileSystem } from "./file-system.ts";
@@ -57,6 +58,11 @@ export class FilesystemStore implements ObjectStore {
       await store.#clearLeftOvers();
     });
     return store;
+  }
+
+  /** The store of a folder that may take no writes: a backup on another medium. */
+  static openForReading(options: FilesystemOptions): FilesystemStore {
+    return new FilesystemStore({ ...options, rootFolder: posix.resolve(options.rootFolder) });
   }
 
   async stat(key: string): Promise<ObjectStat | undefined> {
@@ -227,7 +233,7 @@ export class FilesystemStore implements ObjectStore {
   }
 
   async probe(): Promise<void> {
-    const key = `${temporaryName}/probe-${this.#options.random.uuid()}`;
+    const key = `${temporaryFolder}/probe-${this.#options.random.uuid()}`;
     await this.put(key, new Uint8Array([1]));
     await this.remove(key);
   }
@@ -251,12 +257,12 @@ export class FilesystemStore implements ObjectStore {
   }
 
   #temporaryFolder(): string {
-    return this.#pathOf(temporaryName);
+    return this.#pathOf(temporaryFolder);
   }
 
   async #clearLeftOvers(): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
-    for (const { name } of await this.list(temporaryName)) {
+    for (const { name } of await this.list(temporaryFolder)) {
       const path = `${this.#temporaryFolder()}/${name}`;
       const found = await this.#files.stat(path);
       if (found === undefined || nowMs - found.modifiedAtMs < leftOverAgeMs) continue;
@@ -361,8 +367,6 @@ const moveAttemptsMax = 5;
 const durableFoldersMax = 5_000;
 
 const settledMax = 50_000;
-
-const temporaryName = "berth/tmp";
 
 function toObjectStat(found: FileStat): ObjectStat {
   return {

@@ -1,0 +1,147 @@
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve, sep } from "node:path";
+import manifest from "../../../package.json" with { type: "json" };
+import { Pace, systemSleep } from "../../base/pace.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { CommandParts } from "../commands/command.ts";
+import { databaseLocations } from "../database-locations.ts";
+import { type BackupRecord, backupRecordKey, writeBackupRecord } from "./backup-record.ts";
+import { type CopyCounts, copyRepository, type RepositoryCopyOptions } from "./copy-repository.ts";
+import { copyRecords, recordsName } from "./records.ts";
+import { openStores, type Stores } from "./stores.ts";
+
+export interface BackupOptions {
+  /** Absolute. */
+  readonly targetFolder: string;
+  /** Copy the bytes also where a second name for them would do. */
+  readonly isFullCopy: boolean;
+  readonly bytesPerSecond: number | undefined;
+}
+
+/** What a backup came to. */
+export interface BackupResult extends CopyCounts {
+  readonly removedBlobs: number;
+}
+
+/**
+ * Brings the folder into agreement with the registry, which goes on serving: bytes before links,
+ * then the records, then what is gone at the source. The folder is a registry of its own at any
+ * moment, also when this is interrupted.
+ *
+ * @throws {Error} with a sentence when the folder is not one for a backup.
+ */
+export async function backUp(parts: CommandParts, options: BackupOptions): Promise<BackupResult> {
+  const { opened, random, clock, signal } = parts;
+  const { targetFolder } = options;
+  const sourceFolder = rootFolderOf(parts);
+  refuseFolder(sourceFolder, targetFolder);
+  const target = await openStores(targetFolder, "writing", parts);
+  const source: Stores = { ...opened, blobs: opened.context.blobs };
+  const record = beginRecord(parts, sourceFolder);
+  await writeBackupRecord(target.objects, record);
+  const unneeded = await unneededBlobs(parts, target);
+  const counts = newCounts();
+  const { bytesPerSecond } = options;
+  const copy: RepositoryCopyOptions = {
+    ...{ source, target, targetFolder, random, signal, counts },
+    links: !options.isFullCopy,
+    pace: new Pace({ bytesPerSecond, clock, sleep: systemSleep, signal }),
+    print: parts.print,
+  };
+  const seen = new Set<string>();
+  for await (const name of opened.links.listRepositories()) {
+    seen.add(name);
+    await copyRepository(name, copy);
+  }
+  for await (const name of target.links.listRepositories()) {
+    if (!seen.has(name)) await target.links.removeRepository(name);
+  }
+  let removedBlobs = 0;
+  for (const digest of unneeded) {
+    // Pushed again meanwhile? Then a link may name it.
+    if (await isNeeded(digest, parts)) continue;
+    if (await target.blobs.remove(digest)) removedBlobs += 1;
+  }
+  for await (const _ of target.blobs.list()) counts.blobs += 1;
+  await backUpRecords(parts, targetFolder);
+  await writeBackupRecord(target.objects, {
+    ...record,
+    finishedAt: new Date(clock.nowMs()).toISOString(),
+    counts: { ...counts, removedBlobs },
+  });
+  return { ...counts, removedBlobs };
+}
+
+function rootFolderOf({ config }: CommandParts): string {
+  const { driver } = config.storage;
+  if (driver.kind !== "filesystem") throw new Error("a registry in memory cannot be backed up");
+  return resolve(driver.rootDirectory);
+}
+
+/** @throws {Error} with a sentence. */
+function refuseFolder(sourceFolder: string, targetFolder: string): void {
+  const [source, target] = [realPath(sourceFolder), realPath(targetFolder)];
+  const isInside = (inner: string, outer: string): boolean =>
+    `${inner}${sep}`.startsWith(`${outer}${sep}`);
+  if (isInside(target, source) || isInside(source, target)) {
+    throw new Error(`${targetFolder} and the registry's folder ${sourceFolder} lie in each other`);
+  }
+  if (!existsSync(target) || existsSync(`${target}/${backupRecordKey}`)) return;
+  if (readdirSync(target).some((name) => name !== "lost+found")) {
+    throw new Error(
+      `${targetFolder} is neither empty nor a backup: it has no ${backupRecordKey}. ` +
+        "Name another folder; nothing was changed",
+    );
+  }
+}
+
+/** With links resolved, also of a folder that is still to be made. */
+function realPath(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  return path === dirname(path) ? path : join(realPath(dirname(path)), basename(path));
+}
+
+function beginRecord(parts: CommandParts, source: string): BackupRecord {
+  return {
+    format: 1,
+    startedAt: new Date(parts.clock.nowMs()).toISOString(),
+    version: manifest.version,
+    source,
+    records: parts.config.database.kind === "postgresql" ? "postgresql" : recordsName,
+  };
+}
+
+export function newCounts(): CopyCounts {
+  const copied = { copiedBlobs: 0, copiedBytes: 0, linkedBlobs: 0 };
+  return { repositories: 0, tags: 0, manifests: 0, blobs: 0, ...copied, broken: 0 };
+}
+
+/**
+ * The target's blobs that the source has collected. Bytes that the source has lost and some
+ * repository still names are none of them: they may be the last copy.
+ *
+ * Asked before the links are copied, so that none that is copied names one of them: a blob that is
+ * collected during the backup stays until the next one.
+ */
+async function unneededBlobs(parts: CommandParts, target: Stores): Promise<readonly Digest[]> {
+  const found: Digest[] = [];
+  for await (const digest of target.blobs.list()) {
+    if ((await target.blobs.sizeOf(digest)) === undefined) continue;
+    if (!(await isNeeded(digest, parts))) found.push(digest);
+  }
+  return found;
+}
+
+async function isNeeded(digest: Digest, { opened }: CommandParts): Promise<boolean> {
+  const { context, metadata, quarantine } = opened;
+  if ((await context.blobs.sizeOf(digest)) !== undefined) return true;
+  if ((await metadata.repositoriesWithBlob(digest, 1)).length > 0) return true;
+  if ((await metadata.repositoriesNaming(digest, 1)).length > 0) return true;
+  return (await quarantine.sizeOf(digest)) !== undefined;
+}
+
+async function backUpRecords({ config }: CommandParts, targetFolder: string): Promise<void> {
+  const { records } = databaseLocations(config);
+  if (records.kind === "sqlite")
+    await copyRecords(records.path, `${targetFolder}/${recordsName}`, "in use");
+}

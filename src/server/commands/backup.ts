@@ -1,0 +1,37 @@
+import { backUp } from "../backup/backup.ts";
+import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+
+/** `berth backup DIR [--full-copy] [--rate N]` */
+export async function backup(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
+  const { print, config, signal } = parts;
+  await parts.adopted();
+  const rate = args.optionalText("rate");
+  const targetFolder = args.text("folder");
+  const result = await backUp(parts, {
+    targetFolder,
+    isFullCopy: args.flag("fullCopy"),
+    bytesPerSecond: rate === undefined ? undefined : bytesOf(rate),
+  });
+  signal.throwIfAborted();
+  const { repositories, tags, manifests, blobs } = result;
+  print(`${targetFolder}: ${repositories} repositories, ${tags} tags, ${manifests} manifests`);
+  print(
+    `${blobs} blobs: ${result.copiedBlobs} copied (${(result.copiedBytes / 1e6).toFixed(1)} MB), ` +
+      `${result.linkedBlobs} linked, ${result.removedBlobs} removed; the others were there`,
+  );
+  if (result.linkedBlobs > 0) {
+    print("linked blobs share their bytes with the registry: copy the folder to another disk");
+  }
+  if (config.database.kind === "postgresql") {
+    print("the records are in PostgreSQL: pg_dump --schema=berth --format=custom --file=FILE URL");
+  }
+  if (result.broken > 0) print(`${result.broken} blobs are broken at the source: see berth fsck`);
+  return result.broken === 0 ? 0 : 1;
+}
+
+/** @throws {Error} with a sentence. */
+function bytesOf(rate: string): number {
+  const megabytes = Number(rate);
+  if (!(megabytes > 0)) throw new Error(`${rate} is no rate: give megabytes a second, such as 100`);
+  return megabytes * 1e6;
+}

@@ -1,0 +1,46 @@
+import type { Finding, FindingCode } from "../../gc/findings.ts";
+import { fsck } from "../../gc/fsck.ts";
+import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+
+/** Of notices of one kind so many are printed; a volume can have a hundred thousand. */
+const noticesPrinted = 10;
+
+/** `berth fsck [--repair] [--deep]`: 1 when something is broken afterwards. */
+export async function fsckCommand(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
+  const { opened, print, signal } = parts;
+  await parts.adopted();
+  const repairs = args.flag("repair");
+  const counts = { error: 0, notice: 0, mended: 0, mendable: 0 };
+  const notices = new Map<FindingCode, number>();
+  const options = { repairs, isDeep: args.flag("deep"), signal };
+  const { scrub, quarantine } = opened;
+  for await (const finding of fsck({ ...opened.context, scrub, quarantine }, options)) {
+    counts[finding.outcome] += 1;
+    if (finding.canMend && finding.outcome === "error") counts.mendable += 1;
+    if (finding.outcome !== "notice") {
+      print(lineOf(finding));
+      continue;
+    }
+    const count = (notices.get(finding.code) ?? 0) + 1;
+    notices.set(finding.code, count);
+    if (count <= noticesPrinted) print(lineOf(finding));
+  }
+  for (const [code, count] of notices) {
+    if (count > noticesPrinted) print(`notice  ${code}: ${count - noticesPrinted} more`);
+  }
+  const { error, notice, mended, mendable } = counts;
+  const repaired = repairs ? `, ${mended} mended` : "";
+  const verdict = error === 0 ? "clean" : numbered(error, "error");
+  print(`${verdict}${repaired}, ${numbered(notice, "notice")}`);
+  if (mendable > 0 && !repairs) print(`--repair mends ${mendable} of them without loss`);
+  return error === 0 ? 0 : 1;
+}
+
+function lineOf({ code, repository, subject, text, outcome }: Finding): string {
+  const where = repository === undefined || repository === subject ? "" : `${repository} `;
+  return `${outcome.padEnd(7)} ${code}: ${where}${subject}: ${text}`;
+}
+
+function numbered(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,95 @@
+import type { Quarantined, ScrubState } from "../../gc/scrub.ts";
+import { quarantineFolder } from "../../storage/layout.ts";
+import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+
+/**
+ * `berth scrub [--full-speed | --rate N] [--continue]`: hashes every blob again, and ends with 1
+ * when one is damaged.
+ */
+export async function scrub(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
+  const { print, opened, config, signal } = parts;
+  await parts.adopted();
+  let damaged = 0;
+  const state = await opened.scrub.round({
+    bytesPerSecond: args.flag("fullSpeed") ? undefined : rateOf(args, config.scrub),
+    isNew: !args.flag("continue"),
+    signal,
+    onProgress: (now) => print(`${shareOf(now)} looked at: ${countsOf(now)}`),
+    onFound: (digest, found) => {
+      damaged += 1;
+      print(`${digest}  ${found.kind}: ${found.why}`);
+    },
+  });
+  if (state.finishedAtMs === undefined) {
+    print(`interrupted after ${countsOf(state)}; --continue goes on from there`);
+    return 1;
+  }
+  print(`every blob was hashed again: ${countsOf(state)}`);
+  printQuarantine(await opened.scrub.tidyQuarantine({ isDryRun: true }), print);
+  return damaged + state.corrupt + state.unreadable === 0 ? 0 : 1;
+}
+
+/** `berth scrub status` */
+export async function scrubStatus(parts: CommandParts): Promise<ExitCode> {
+  const { opened, print, config } = parts;
+  const state = await opened.scrub.state();
+  if (state === undefined) print("nothing was hashed again yet");
+  else if (state.finishedAtMs !== undefined) {
+    print(`the last round ended ${timeOf(state.finishedAtMs)}: ${countsOf(state)}`);
+  } else {
+    const verb = opened.scrub.isRunning ? "runs" : "stands still";
+    const since = timeOf(state.startedAtMs);
+    print(`a round ${verb} since ${since}, ${shareOf(state)} looked at: ${countsOf(state)}`);
+  }
+  const { isEnabled, intervalMs } = config.scrub;
+  if (!isEnabled) print("no round begins by itself: scrub.enabled is false");
+  else if (state?.finishedAtMs !== undefined) {
+    print(`the next round is due ${timeOf(state.finishedAtMs + intervalMs)}`);
+  }
+  const quarantined = await opened.scrub.tidyQuarantine({ isDryRun: true });
+  printQuarantine(quarantined, print);
+  return quarantined.some(({ outcome }) => outcome === "waiting") ? 1 : 0;
+}
+
+function printQuarantine(quarantined: readonly Quarantined[], print: (line: string) => void): void {
+  const outcomes = {
+    waiting: "waits for a push",
+    healed: "was pushed again; the next scrub removes the damaged bytes",
+    returned: "can be read again; the next scrub puts it back",
+  };
+  if (quarantined.length === 0) print("nothing is in quarantine");
+  else print(`${quarantined.length} in quarantine (${quarantineFolder}):`);
+  for (const { digest, outcome } of quarantined) print(`  ${digest}  ${outcomes[outcome]}`);
+}
+
+/** @throws {Error} with a sentence. */
+function rateOf(args: CommandArguments, byDefault: { readonly rateBytesPerSecond: number }) {
+  const text = args.optionalText("rate");
+  if (text === undefined) return byDefault.rateBytesPerSecond;
+  const megabytes = Number(text);
+  if (!(megabytes > 0)) throw new Error(`${text} is no rate: give megabytes a second, such as 100`);
+  return megabytes * 1e6;
+}
+
+function countsOf({ blobs, bytes, corrupt, unreadable }: ScrubState): string {
+  const counts = `${blobs} blobs, ${sizeOf(bytes)}, ${corrupt} damaged`;
+  return unreadable === 0 ? counts : `${counts}, ${unreadable} unreadable`;
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+/** Digests are spread evenly, so the place of the last one says how much is done. */
+function shareOf({ cursor }: ScrubState): string {
+  const place = cursor?.startsWith("sha512:") === true ? 1 : shareOfDigest(cursor);
+  return `${Math.floor(place * 100)} %`;
+}
+
+function shareOfDigest(digest: string | undefined): number {
+  return digest === undefined ? 0 : Number.parseInt(digest.slice(7, 15), 16) / 2 ** 32;
+}
+
+function timeOf(atMs: number): string {
+  return new Date(atMs).toISOString();
+}

@@ -1,0 +1,331 @@
+/** A backup of a registry at work is a registry; what is restored from it is the same one. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { silentLogger } from "../../src/base/logger.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { parseTag } from "../../src/oci/tag.ts";
+import { type RestoreOptions, restoreBackup } from "../../src/server/backup/restore.ts";
+import { startControlSocket } from "../../src/server/control-socket.ts";
+import type { OpenRegistry } from "../../src/server/open-registry.ts";
+import { blobKey } from "../../src/storage/layout.ts";
+import { layoutFiles } from "../support/registry-snapshot.ts";
+import {
+  type CommandOutcome,
+  configOf,
+  findingsIn,
+  nameOf,
+  openFolder,
+  pushImage,
+  referenceOf,
+  runOn,
+  worksOf,
+} from "./commanded-registry.ts";
+
+let folder = "";
+let registryFolder = "";
+let backupFolder = "";
+const open: OpenRegistry[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "berth-backup-"));
+  registryFolder = join(folder, "registry");
+  backupFolder = join(folder, "backup");
+});
+afterEach(async () => {
+  for (const opened of open.splice(0)) await opened.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function start(root = registryFolder): Promise<OpenRegistry> {
+  const opened = await openFolder(root);
+  open.push(opened);
+  return opened;
+}
+
+function backUp(
+  opened: OpenRegistry,
+  values: { readonly fullCopy?: boolean } = {},
+  call: { readonly signal?: AbortSignal } = {},
+): Promise<CommandOutcome> {
+  const all = { folder: backupFolder, ...values };
+  return runOn(opened, configOf(registryFolder), { name: "backup", values: all, ...call });
+}
+
+async function fsck(root: string): Promise<readonly string[]> {
+  const opened = await openFolder(root);
+  try {
+    const values = { deep: true };
+    return findingsIn(await runOn(opened, configOf(root), { name: "fsck", values }));
+  } finally {
+    await opened.close();
+  }
+}
+
+const restoredFolder = () => join(folder, "restored");
+function restore(options: Partial<RestoreOptions> = {}) {
+  return restoreBackup(configOf(restoredFolder()), {
+    folder: backupFolder,
+    allowsIncomplete: false,
+    signal: new AbortController().signal,
+    print: () => undefined,
+    ...options,
+  });
+}
+
+const pathOf = (root: string, digest: string) => join(root, blobKey(digest as Digest));
+
+for (const fullCopy of [false, true]) {
+  test(`${fullCopy ? "a full copy" : "a copy by links"} holds everything, and so does what is restored`, async () => {
+    const opened = await start();
+    const image = { repository: "team/app", layer: "layer" };
+    const [digest, , layer = ""] = await pushImage(opened, { ...image, tag: "v1" });
+    await pushImage(opened, { ...image, tag: "v2", layer: "other" });
+    await pushImage(opened, { repository: "deep/er/app", tag: "v1", layer: "layer" });
+    const { exit } = await backUp(opened, { fullCopy });
+    expect(exit).toBe(0);
+    expect(layoutFiles(backupFolder)).toEqual(layoutFiles(registryFolder));
+    const inodes = [registryFolder, backupFolder].map((root) => statSync(pathOf(root, layer)).ino);
+    expect(inodes[0] === inodes[1]).toBe(!fullCopy);
+
+    const counts = await restore();
+    expect(counts).toMatchObject({ repositories: 2, tags: 3, manifests: 3, broken: 0 });
+    expect(layoutFiles(restoredFolder())).toEqual(layoutFiles(registryFolder));
+    expect(await fsck(restoredFolder())).toEqual([]);
+    const restored = await start(restoredFolder());
+    await restored.registry.adoption.run(new AbortController().signal);
+    const name = nameOf("team/app");
+    expect((await restored.registry.manifests.pull(name, referenceOf("v1"))).digest).toBe(
+      digest as Digest,
+    );
+    // When it was pushed, and its history, come along.
+    const events = await restored.activity.listTagEvents(name, { limit: 10 });
+    expect(events).toHaveLength(2);
+    const link = "docker/registry/v2/repositories/team/app/_manifests/tags/v1/current/link";
+    const times = [registryFolder, restoredFolder()].map(
+      (root) => statSync(join(root, link)).mtimeMs,
+    );
+    expect(Math.round(times[0] ?? 0)).toBe(Math.round(times[1] ?? 1));
+  });
+}
+
+describe("a second backup", () => {
+  test("copies what is new, and takes away what was deleted", async () => {
+    const opened = await start();
+    const image = { repository: "team/app", layer: "first" };
+    await pushImage(opened, { ...image, tag: "v1" });
+    await pushImage(opened, { repository: "gone", tag: "v1", layer: "gone" });
+    await backUp(opened, { fullCopy: true });
+    await pushImage(opened, { ...image, tag: "v2", layer: "second" });
+    const tag = parseTag("v1") ?? expect.unreachable();
+    await opened.registry.manifests.remove(nameOf("team/app"), { kind: "tag", tag }, {});
+    await opened.links.removeRepository(nameOf("gone"));
+    await opened.metadata.removeRepository(nameOf("gone"));
+    const { lines } = await backUp(opened, { fullCopy: true });
+    // Config, layer and manifest of v2.
+    expect(lines.join("\n")).toContain("3 copied");
+    expect(
+      Object.keys(layoutFiles(backupFolder)).filter((path) => path.includes("/tags/")),
+    ).toEqual(Object.keys(layoutFiles(registryFolder)).filter((path) => path.includes("/tags/")));
+    expect(existsSync(join(backupFolder, "docker/registry/v2/repositories/gone/_manifests"))).toBe(
+      false,
+    );
+    expect((await fsck(backupFolder)).filter((line) => line.startsWith("error"))).toEqual([]);
+  });
+
+  test("takes the second name away where a copy is asked for", async () => {
+    const opened = await start();
+    const image = { repository: "team/app", tag: "v1", layer: "layer" };
+    const [, , layer = ""] = await pushImage(opened, image);
+    const areOne = () =>
+      statSync(pathOf(registryFolder, layer)).ino === statSync(pathOf(backupFolder, layer)).ino;
+    await backUp(opened);
+    expect(areOne()).toBe(true);
+    await backUp(opened, { fullCopy: true });
+    expect(areOne()).toBe(false);
+    await backUp(opened);
+    expect(areOne()).toBe(true);
+  });
+
+  test("keeps what the source has lost since, and says so when there is no copy of it", async () => {
+    const opened = await start();
+    const [, , layer = ""] = await pushImage(opened, {
+      repository: "team/app",
+      tag: "v1",
+      layer: "layer",
+    });
+    await backUp(opened, { fullCopy: true });
+    rmSync(pathOf(registryFolder, layer));
+    writeFileSync(
+      join(
+        registryFolder,
+        "docker/registry/v2/repositories/team/app/_manifests/tags/v1/current/link",
+      ),
+      "",
+    );
+    expect((await backUp(opened, { fullCopy: true })).exit).toBe(0);
+    expect(readFileSync(pathOf(backupFolder, layer), "utf8")).toBe("layer");
+    expect(await fsck(backupFolder)).toEqual([]);
+    const [, , lost = ""] = await pushImage(opened, {
+      repository: "team/app",
+      tag: "v2",
+      layer: "lost",
+    });
+    writeFileSync(pathOf(registryFolder, lost), "lust");
+    const { exit, lines } = await backUp(opened, { fullCopy: true });
+    expect(exit).toBe(1);
+    expect(lines.join("\n")).toContain(lost);
+    expect(existsSync(pathOf(backupFolder, lost))).toBe(false);
+  });
+});
+
+test("pushes and deletions during a backup never leave a link to nothing in it", async () => {
+  const opened = await start();
+  for (let index = 0; index < 20; index += 1) {
+    await pushImage(opened, {
+      repository: `r${index % 4}`,
+      tag: `t${index}`,
+      layer: `layer ${index}`,
+    });
+  }
+  const ends = new AbortController();
+  const changing = (async () => {
+    for (let round = 0; !ends.signal.aborted; round += 1) {
+      const repository = `r${round % 4}`;
+      await pushImage(opened, { repository, tag: `t${round % 7}`, layer: `changed ${round}` });
+      await deleteWithBytes(opened, repository, `t${(round + 3) % 7}`);
+    }
+  })();
+  try {
+    for (let run = 0; run < 6; run += 1) {
+      const { exit, lines } = await backUp(opened, { fullCopy: true });
+      expect(lines.join("\n")).not.toContain("broken");
+      expect(exit).toBe(0);
+      expect((await fsck(backupFolder)).filter((line) => line.startsWith("error"))).toEqual([]);
+    }
+  } finally {
+    ends.abort();
+    await changing;
+  }
+}, 60_000);
+
+/** Deletes a tag's manifest, and at once the layer that nothing else needs, as a collection would. */
+async function deleteWithBytes(opened: OpenRegistry, repository: string, tag: string) {
+  const { registry, links, context, metadata } = opened;
+  const name = nameOf(repository);
+  const found = await registry.manifests.stat(name, referenceOf(tag)).catch(() => undefined);
+  if (found === undefined) return;
+  const { manifest } = (await context.reader.parsed(found.digest)) ?? expect.unreachable();
+  await registry.manifests.remove(name, { kind: "digest", digest: found.digest }, {});
+  for (const { digest } of manifest.layers) {
+    await links.removeLayer(name, digest);
+    await metadata.removeBlob(name, digest);
+    await context.blobs.remove(digest);
+  }
+  await context.blobs.remove(found.digest);
+}
+
+test("a backup that was interrupted anywhere is whole in itself, and the next one goes on", async () => {
+  const opened = await start();
+  for (let index = 0; index < 12; index += 1) {
+    await pushImage(opened, {
+      repository: `r${index % 3}`,
+      tag: `t${index}`,
+      layer: `layer ${index}`,
+    });
+  }
+  let interruptions = 0;
+  for (let looks = 3; looks < 400; looks = Math.ceil(looks * 1.7)) {
+    const { disarm, signal } = abortedAfter(looks);
+    const outcome = await backUp(opened, { fullCopy: true }, { signal }).catch(() => "interrupted");
+    disarm();
+    if (outcome === "interrupted") interruptions += 1;
+    expect((await fsck(backupFolder)).filter((line) => line.startsWith("error"))).toEqual([]);
+    if (outcome === "interrupted") expect(restore()).rejects.toThrow("did not end");
+  }
+  expect(interruptions).toBeGreaterThan(0);
+  expect((await backUp(opened)).exit).toBe(0);
+  expect(layoutFiles(backupFolder)).toEqual(layoutFiles(registryFolder));
+}, 60_000);
+
+/** A signal that is aborted after so many turns of the event loop. */
+function abortedAfter(turns: number): {
+  readonly disarm: () => void;
+  readonly signal: AbortSignal;
+} {
+  const ends = new AbortController();
+  let left = turns;
+  const turn = (): void => {
+    left -= 1;
+    if (left === Number.POSITIVE_INFINITY) return;
+    if (left <= 0) ends.abort(new Error("interrupted"));
+    else setImmediate(turn);
+  };
+  setImmediate(turn);
+  return { disarm: () => void (left = Number.POSITIVE_INFINITY), signal: ends.signal };
+}
+
+describe("is refused", () => {
+  test("a backup into a folder with something else in it, or into the registry's own", async () => {
+    const opened = await start();
+    mkdirSync(backupFolder);
+    writeFileSync(join(backupFolder, "letters.txt"), "");
+    expect(backUp(opened)).rejects.toThrow("neither empty nor a backup");
+    backupFolder = join(registryFolder, "backup");
+    expect(backUp(opened)).rejects.toThrow("lie in each other");
+    backupFolder = folder;
+    expect(backUp(opened)).rejects.toThrow("lie in each other");
+  });
+
+  test("a restore into a folder that is not empty, or in use, or from no backup", async () => {
+    const opened = await start();
+    await pushImage(opened, { repository: "app", tag: "v1", layer: "layer" });
+    expect(restore()).rejects.toThrow("is no backup");
+    await backUp(opened);
+    mkdirSync(restoredFolder());
+    writeFileSync(join(restoredFolder(), "letters.txt"), "");
+    expect(restore()).rejects.toThrow("is not empty");
+    const parts = await start(restoredFolder());
+    const ends = new AbortController();
+    const control = await startControlSocket({
+      path: join(restoredFolder(), "berth/control.sock"),
+      logger: silentLogger,
+      version: "0",
+      parts: {
+        ...parts.context,
+        ...worksOf(parts, configOf(restoredFolder())),
+        config: configOf(restoredFolder()),
+        opened: parts,
+        random: { bytes: () => new Uint8Array(), uuid: () => "" },
+        adopted: async () => undefined,
+      },
+      ends: ends.signal,
+    });
+    expect(restore()).rejects.toThrow("a server is running");
+    await control?.stop(true);
+  });
+
+  test("a damaged blob of a backup does not pass a restore", async () => {
+    const opened = await start();
+    const [, , layer = ""] = await pushImage(opened, {
+      repository: "app",
+      tag: "v1",
+      layer: "layer",
+    });
+    await backUp(opened, { fullCopy: true });
+    writeFileSync(pathOf(backupFolder, layer), "lager");
+    const lines: string[] = [];
+    expect(await restore({ print: (line) => void lines.push(line) })).toMatchObject({ broken: 1 });
+    expect(lines.join("\n")).toContain(layer);
+    expect(existsSync(pathOf(restoredFolder(), layer))).toBe(false);
+  });
+});
