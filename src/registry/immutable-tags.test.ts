@@ -6,18 +6,20 @@ const app = nameOf("team/app");
 const actor = { client: "retention rule 1" };
 
 test("a repository with an immutable tag is kept whole", async () => {
-  const { image, registry, metadata, close } = await openTestRegistry({ config });
+  const opened = await openTestRegistry({ config });
+  const { image, registry, metadata } = opened;
   await image(app, "one", { tag: "a" });
   await image(app, "two", { tag: "v1" });
   expect(registry.removals.remove([{ kind: "repository", name: app }], {})).rejects.toThrow(
     "tag v1 of team/app is immutable",
   );
   expect(await metadata.listTags(app, { limit: 10 })).toEqual(["a", "v1"]);
-  await close();
+  await opened.close();
 });
 
 test("what is deleted by rule is in the trash, and its log line names the rule", async () => {
-  const { image, registry, activity, logger, clock, close } = await openTestRegistry({ config });
+  const opened = await openTestRegistry({ config });
+  const { image, registry, activity, logger, clock } = opened;
   const digest = await image(app, "one", { tag: "a" });
   const seen = { digest, pushedAtMs: clock.nowMs(), actor };
   expect(await registry.removals.removeTagIfSame(app, tagOf("a"), seen)).toBe(true);
@@ -28,5 +30,5 @@ test("what is deleted by rule is in the trash, and its log line names the rule",
   expect(lines.map(({ fields }) => fields["by"])).toEqual(["retention rule 1"]);
   const [entry] = await activity.trash.list({ limit: 5 });
   expect(entry).toMatchObject({ repository: app, tag: "a", digest, by: actor });
-  await close();
+  await opened.close();
 });
