@@ -239,6 +239,10 @@ export class Removals {
     const { links, lookup, metadata, adoption, locks, activity, clock } = this.#context;
     await adoption.adopt(name);
     if (!(await lookup.hasRepository(name))) throw new RegistryError("nameUnknown", { name });
+    // All or nothing: found out half way, an immutable tag would keep half of a repository.
+    for (const tag of await links.listTags(name)) {
+      await findMovable({ name, tag, digest: undefined }, this.#context);
+    }
     const layers = await links.listLayers(name);
     for (const digest of await links.listRevisions(name)) {
       if ((await lookup.findManifest(name, digest)) !== undefined) {
@@ -315,9 +319,14 @@ export class Removals {
       ...(tag !== undefined && { tag }),
       ...(digest !== undefined && { digest }),
       operation: order.operation,
-      by: order.actor.name ?? "anonymous",
+      by: whoIs(order.actor),
     });
   }
+}
+
+/** A rule of the registry itself came from nowhere, and is known by what it calls itself. */
+function whoIs({ name, address, client }: Actor): string {
+  return name ?? (address === undefined ? client : undefined) ?? "anonymous";
 }
 
 function isSame(link: Link | undefined, seen: SeenManifest): boolean {

@@ -185,14 +185,10 @@ export class Retention {
   }
 
   async #removeTag(name: RepositoryName, decision: TagDecision, actor: Actor): Promise<boolean> {
-    const { removals, logger } = this.#parts;
     const { tag, digest, pushedAtMs, reason } = decision;
     if (reason.kind === "subjectGoes" && (await this.#isBack(name, reason.subject))) return false;
-    const isRemoved = await removals.removeTagIfSame(name, tag, { digest, pushedAtMs, actor });
-    if (isRemoved) {
-      logger.info("a tag is deleted by rule", { repository: name, tag, digest, by: actor.client });
-    }
-    return isRemoved;
+    const seen = { digest, pushedAtMs, actor };
+    return this.#parts.removals.removeTagIfSame(name, tag, seen);
   }
 
   async #removeManifest(
@@ -200,14 +196,9 @@ export class Retention {
     { digest, pushedAtMs, subject }: ManifestDecision,
     actor: Actor,
   ): Promise<boolean> {
-    const { removals, logger } = this.#parts;
     if (subject !== undefined && (await this.#isBack(name, subject))) return false;
     const seen = { digest, pushedAtMs, actor };
-    const isRemoved = await removals.removeManifestIfUnreached(name, seen);
-    if (isRemoved) {
-      logger.info("a manifest is deleted by rule", { repository: name, digest, by: actor.client });
-    }
-    return isRemoved;
+    return this.#parts.removals.removeManifestIfUnreached(name, seen);
   }
 
   /** True when a subject that was to go is wanted again: then its followers stay too. */
