@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import type { Command } from "commander";
 import type { CommandValues } from "../server/commands/command.ts";
 import { runCommand } from "../server/run-command.ts";
@@ -23,9 +24,18 @@ export async function runRegistryCommand(
   const { config: path, ...rest } = values;
   return runCommand(loadConfigFile(path).loaded.config, {
     name,
-    values: rest,
+    values: { ...rest, user: userName() },
     version,
     signal: ends.signal,
     print: (line) => void process.stdout.write(`${line}\n`),
   });
+}
+
+/** Who runs this process; undefined where the system has no name for the user, as in containers. */
+function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
 }
