@@ -31,11 +31,8 @@ export async function runRegistryCommand(
   });
 }
 
-/** Who runs this process; undefined where the system has no name for the user, as in containers. */
-function userName(): string | undefined {
-  try {
-    return userInfo().username;
-  } catch {
-    return undefined;
-  }
+/** Who runs this process. In containers the user often has a number and no name. */
+function userName(): string {
+  const { username, uid } = userInfo();
+  return username === "" || username === "unknown" ? `uid ${uid}` : username;
 }

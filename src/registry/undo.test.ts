@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { systemClock } from "../base/clock.ts";
 import { digestOf } from "../oci/digest.ts";
+import { RegistryError } from "../oci/problems.ts";
 import { hourMs, nameOf, openTestRegistry, type TestRegistry, tagOf } from "./test-support.ts";
 
 const app = nameOf("team/app");
@@ -9,8 +12,8 @@ const anna = { name: "anna", client: "berth rm" };
 const gently = { actor: anna, isForced: false };
 const forced = { actor: anna, isForced: true };
 
-async function opened(config?: string): Promise<TestRegistry> {
-  const registry = await openTestRegistry(config === undefined ? {} : { config });
+async function opened(settings: Readonly<Record<string, string>> = {}): Promise<TestRegistry> {
+  const registry = await openTestRegistry({ settings });
   await registry.adopt();
   return registry;
 }
@@ -157,6 +160,10 @@ describe("a manifest that was deleted", () => {
       [tagOf("latest"), "moved"],
     ]);
     expect([await rig.pulled(app, "v1"), await rig.pulled(app, "latest")]).toEqual([digest, moved]);
+    // What could not be brought back waits in the trash.
+    await rig.registry.manifests.remove(app, { kind: "tag", tag: tagOf("latest") }, anna);
+    const rest = await rig.registry.undo.restoreManifest(app, digest, gently);
+    expect(rest.map((it) => [it.tag, it.outcome.kind])).toEqual([[tagOf("latest"), "restored"]]);
     expect(await rig.registry.undo.restoreManifest(app, digest, gently)).toMatchObject([
       { outcome: { kind: "unchanged" } },
     ]);
@@ -175,7 +182,7 @@ describe("a manifest that was deleted", () => {
   });
 
   test("gets no blob of another repository that it only named", async () => {
-    const rig = await opened("validation: {disabled: true}\n");
+    const rig = await opened({ VALIDATION_DISABLED: "true" });
     const secret = await rig.blob(other, "secret");
     const digest = await rig.image(app, "one", { tag: "v1" });
     const spy = await rig.index(app, [secret, digest], "spy");
@@ -227,7 +234,7 @@ describe("a repository that was deleted", () => {
 });
 
 test("with undo switched off nothing is recorded, and the bytes go", async () => {
-  const rig = await opened("trash: {retention: 0s}\n");
+  const rig = await opened({ TRASH_RETENTION: "0s" });
   const digest = await rig.image(app, "one", { tag: "v1" });
   await rig.registry.manifests.remove(app, { kind: "digest", digest }, anna);
   expect(await inTrash(rig)).toEqual([]);
@@ -257,3 +264,57 @@ describe("a crash between the trash and the layout", () => {
     expect(await rig.pulled(app, "v1")).toBe(digest);
   });
 });
+
+test("a disk without room for the trash does not keep a deletion from making room", async () => {
+  const rig = await opened();
+  const digest = await rig.image(app, "one", { tag: "v1" });
+  rig.activity.trash.add = () => Promise.reject(new RegistryError("storageFull"));
+  await rig.registry.manifests.remove(app, { kind: "digest", digest }, anna);
+  expect(await rig.pulled(app, "v1")).toBeUndefined();
+  const lines = rig.logger.lines.filter((line) => line.message.startsWith("a deletion is final"));
+  expect(lines.map((line) => line.fields["tag"])).toEqual([undefined, v1]);
+  rig.activity.trash.add = () => Promise.reject(new Error("the database is gone"));
+  const again = await rig.image(app, "one", { tag: "v1" });
+  const removing = rig.registry.manifests.remove(app, { kind: "digest", digest: again }, anna);
+  expect(removing).rejects.toThrow("the database is gone");
+  expect(await rig.pulled(app, "v1")).toBe(digest);
+});
+
+test("pushes, deletions and restores at once leave whole images and a true history", async () => {
+  const seed = Math.floor(systemClock.nowMs());
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(5), { minLength: 20, maxLength: 60 }), async (works) => {
+      const rig = await opened();
+      const digests = [
+        await rig.image(app, "one", { tag: "v1" }),
+        await rig.image(app, "two", { tag: "v1" }),
+      ] as const;
+      const { manifests, removals, undo } = rig.registry;
+      const run = [
+        () => rig.image(app, "one", { tag: "v1" }),
+        () => rig.image(app, "two", { tag: "v1" }),
+        () => manifests.remove(app, { kind: "tag", tag: v1 }, anna),
+        () => manifests.remove(app, { kind: "digest", digest: digests[0] }, anna),
+        () => undo.restoreTag(app, { tag: v1, digest: undefined }, forced),
+        () => removals.remove([{ kind: "repository", name: app }], anna),
+      ] as const;
+      // A push may be refused for what a deletion took, a deletion for what is not there.
+      const isRefusal = (error: unknown): void => {
+        if (!(error instanceof RegistryError)) throw error;
+      };
+      await Promise.all(works.map((work) => run[work]?.().then(() => undefined, isRefusal)));
+      const now = await rig.pulled(app, "v1");
+      expect((await rig.links.readTag(app, v1))?.digest).toBe(now as never);
+      const [newest] = await rig.activity.listTagEvents(app, { tag: v1, limit: 1 });
+      expect(newest?.after).toBe(now as never);
+      for (const digest of digests) {
+        const isThere = (await rig.context.lookup.findManifest(app, digest)) !== undefined;
+        if (isThere) await rig.expectWhole(app, digest);
+        // What is gone can be taken back.
+        else expect(await rig.activity.trash.keeps(digest)).toBe(true);
+      }
+      await rig.close();
+    }),
+    { numRuns: 30, seed },
+  );
+}, 60_000);

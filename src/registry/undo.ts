@@ -77,8 +77,9 @@ export class Undo {
   ): Promise<readonly Restored[]> {
     const { trash } = this.#context.activity;
     const entries = await trash.ofManifest(name, digest, entriesPerQuery);
-    const manifest = entries.find((entry) => entry.kind === "manifest");
-    const together = entries.filter((it) => it.operation === manifest?.operation);
+    // A tag that was deleted alone is no part of the manifest's deletion.
+    const deleted = entries.filter((entry) => entry.action !== "delete tag");
+    const together = deleted.filter((entry) => entry.operation === deleted[0]?.operation);
     if (together.length > 0) return this.#restoreAll(together, options);
     return [{ name, digest, outcome: await this.#bringManifest({ name, digest }, options) }];
   }

@@ -13,7 +13,7 @@ export async function listTrash(parts: CommandParts, args: CommandArguments): Pr
   for await (const entry of parts.opened.registry.undo.entries(filter)) {
     if (entry.operation !== operation) {
       operation = entry.operation;
-      parts.print(`${operation}  ${entry.action} ${timeText(entry.atMs)} ${actorText(entry.by)}`);
+      parts.print(`${operation}  deleted ${timeText(entry.atMs)} ${actorText(entry.by)}`);
     }
     parts.print(`  ${lineOf(entry)}`);
   }
