@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
 import { systemRandom } from "../../base/random.ts";
 import { hourMs, nameOf, openTestRegistry } from "../../registry/test-support.ts";
+import { createPrometheus } from "../../telemetry/prometheus.ts";
+import { Collection } from "../collection.ts";
+import { RetentionRuns } from "../retention-runs.ts";
 import { CommandArguments, type CommandValues } from "./command.ts";
 import { commands } from "./commands.ts";
 
@@ -10,15 +13,18 @@ const other = nameOf("other/app");
 async function rig(settings: Readonly<Record<string, string>> = {}) {
   const registry = await openTestRegistry({ settings });
   await registry.adopt();
+  const { config, context, clock, logger } = registry;
+  const basics = { clock, random: systemRandom, logger };
+  const collection = new Collection({ ...basics, context, config: config.gc });
+  const runs = { ...basics, opened: registry, metrics: createPrometheus() };
+  const retention = new RetentionRuns({ ...runs, config: config.retention });
   /** What a command says and ends with. */
   async function run(name: string, values: CommandValues = {}) {
     const lines: string[] = [];
     const command = commands.get(name) ?? expect.unreachable(name);
     const exit = await command(
       {
-        ...registry,
-        opened: registry,
-        random: systemRandom,
+        ...{ ...basics, config, opened: registry, collection, retention, isServing: true },
         signal: new AbortController().signal,
         print: (line) => lines.push(line),
         adopted: registry.adopt,
@@ -42,7 +48,7 @@ test("a tag alone returns no bytes, and the other tag of its digest is not named
     lines: [
       `deletes team/app:v1, which is ${digest}`,
       "no bytes return: a manifest without a tag stays, and can be pulled by its digest",
-      "until 2026-01-08T00:00:00.000Z it can be taken back",
+      "until 2026-01-08 00:00:00Z it can be taken back",
     ],
   });
   expect(await pulled(app, "v1")).toBe(digest);
@@ -70,8 +76,8 @@ test("a manifest takes its tags along; signatures stay, and shared bytes do not 
     `deletes team/app@${digest}`,
     `leaves  team/app@${signature} (application/vnd.example.signature), which is about ${digest}`,
     `leaves  team/app:${digest.replace(":", "-")}.sig, which is about ${digest}`,
-    `${sizeBytes} bytes that nothing else needs return after 2026-01-10T00:00:00.000Z (trash.retention, gc.grace and gc.trashgrace)`,
-    "until 2026-01-08T00:00:00.000Z it can be taken back",
+    `${sizeBytes} B that nothing else needs return after 2026-01-10 00:00:00Z (trash.retention, gc.grace and gc.trashgrace)`,
+    "until 2026-01-08 00:00:00Z it can be taken back",
   ]);
   await rm(`team/app@${digest}`);
   expect(await pulled(app, "latest")).toBeUndefined();
@@ -141,7 +147,7 @@ test("a repository goes with all it has, and the trash lists, restores and forge
   clock.pass(hourMs);
   const { lines: listed } = await run("trash ls");
   expect(listed).toHaveLength(3);
-  expect(listed[0]).toBe(`${operation}  deleted 2026-01-01T00:00:00.000Z by root with berth rm`);
+  expect(listed[0]).toBe(`${operation}  deleted 2026-01-01 00:00:00Z by root with berth rm`);
   expect(listed[1]).toContain(`team/app:v1@${digest}`);
   expect((await run("trash ls", { repository: "other/app" })).lines).toEqual([
     "the trash is empty",
@@ -209,4 +215,24 @@ test("a registry that is read-only deletes and restores nothing", async () => {
   expect(restore("team/app:v1")).rejects.toThrow(why);
   expect(run("trash restore", { entry: "1" })).rejects.toThrow(why);
   expect(await pulled(app, "v1")).toBe(digest);
+});
+
+test("an immutable tag stops a deletion before it begins, and a restore says why", async () => {
+  const { image, preview, rm, restore, pulled } = await rig({
+    IMMUTABLETAGS: '[{repositories: ["**"], tags: ["v*"]}]',
+  });
+  const digest = await image(app, "one", { tag: "v1" });
+  await image(app, "one", { tag: "latest" });
+  const refused: Awaited<ReturnType<typeof rm>> = {
+    exit: 1,
+    lines: [
+      "team/app:v1 is immutable: immutabletags of the configuration says v*",
+      "nothing was deleted",
+    ],
+  };
+  expect(await preview(`team/app@${digest}`)).toEqual(refused);
+  expect(await rm("team/app:latest", "team/app:v1")).toEqual(refused);
+  expect(await pulled(app, "latest")).toBe(digest);
+  const other = await image(app, "two", { tag: "latest" });
+  expect(restore(`team/app:v1@${other}`, true)).rejects.toThrow("is immutable");
 });
