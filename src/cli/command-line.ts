@@ -13,9 +13,11 @@ import { addGcCommands } from "./gc.ts";
 import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
 import { addRetentionCommands } from "./retention.ts";
+import { addRemoveCommand } from "./rm.ts";
 import { addScrubCommands } from "./scrub.ts";
 import { runServe } from "./serve.ts";
 import { addTagCommands } from "./tag.ts";
+import { addUndoCommands } from "./trash.ts";
 import { version } from "./version.ts";
 
 /**
@@ -68,6 +70,8 @@ export function createProgram(exit: Exit): Command {
     .option("-q, --quiet", "say only the result", false)
     .action(runGarbageCollect);
   addGcCommands(program, exit);
+  addRemoveCommand(program, exit);
+  addUndoCommands(program, exit);
   addTagCommands(program, exit);
   addRetentionCommands(program, exit);
   addScrubCommands(program, exit);

@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import type { Command } from "commander";
 import type { CommandValues } from "../server/commands/command.ts";
 import { runCommand } from "../server/run-command.ts";
@@ -23,9 +24,15 @@ export async function runRegistryCommand(
   const { config: path, ...rest } = values;
   return runCommand(loadConfigFile(path).loaded.config, {
     name,
-    values: rest,
+    values: { ...rest, user: userName() },
     version,
     signal: ends.signal,
     print: (line) => void process.stdout.write(`${line}\n`),
   });
+}
+
+/** Who runs this process. In containers the user often has a number and no name. */
+function userName(): string {
+  const { username, uid } = userInfo();
+  return username === "" || username === "unknown" ? `uid ${uid}` : username;
 }

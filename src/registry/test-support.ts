@@ -22,6 +22,8 @@ export const tagOf = (text: string): Tag => parseTag(text) ?? expect.unreachable
 export interface TestRegistryOptions {
   /** Settings in YAML, beside those of a registry in memory. */
   readonly config?: string;
+  /** By their environment names, without REGISTRY_: `{ TRASH_RETENTION: "0s" }`. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** What an earlier registry of the same test has left. */
   readonly left?: { readonly objects: MemoryStore; readonly clock: FakeClock };
   readonly metadata?: DatabaseLocation;
@@ -32,9 +34,12 @@ export async function openTestRegistry(options: TestRegistryOptions = {}) {
   const clock = options.left?.clock ?? new FakeClock();
   const objects = options.left?.objects ?? new MemoryStore(clock);
   const logger = recordingLogger();
-  const text = `version: 0.1\nstorage: inmemory\n${options.config ?? ""}`;
+  const environment = Object.fromEntries(
+    Object.entries(options.settings ?? {}).map(([name, value]) => [`REGISTRY_${name}`, value]),
+  );
   const memory = { kind: "sqlite", path: ":memory:" } as const;
-  const { config } = loadConfig({ text, environment: {} });
+  const text = `version: 0.1\nstorage: inmemory\n${options.config ?? ""}`;
+  const { config } = loadConfig({ text, environment });
   const opened = await openRegistry({
     storage: { kind: "opened", objects },
     metadata: options.metadata ?? memory,

@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { systemClock } from "../base/clock.ts";
 import { digestOf } from "../oci/digest.ts";
+import { RegistryError } from "../oci/problems.ts";
 import { hourMs, nameOf, openTestRegistry, type TestRegistry, tagOf } from "./test-support.ts";
 
 const app = nameOf("team/app");
@@ -9,8 +12,8 @@ const anna = { name: "anna", client: "berth rm" };
 const gently = { actor: anna, isForced: false };
 const forced = { actor: anna, isForced: true };
 
-async function opened(config?: string): Promise<TestRegistry> {
-  const registry = await openTestRegistry(config === undefined ? {} : { config });
+async function opened(settings: Readonly<Record<string, string>> = {}): Promise<TestRegistry> {
+  const registry = await openTestRegistry({ settings });
   await registry.adopt();
   return registry;
 }
@@ -132,12 +135,19 @@ describe("a tag that was moved", () => {
     expect(await rig.pulled(app, "v1")).toBe(first);
   });
 
-  test("does not lose its new manifest when the old one is deleted", async () => {
+  test("stays where a push has moved it while its old manifest is deleted", async () => {
     const rig = await opened();
     const first = await rig.image(app, "one", { tag: "v1" });
-    const second = await rig.image(app, "two", { tag: "v1" });
+    const tagsOfManifest = rig.metadata.tagsOfManifest.bind(rig.metadata);
+    let pushed: Promise<string> | undefined;
+    rig.metadata.tagsOfManifest = async (...asked) => {
+      const tags = await tagsOfManifest(...asked);
+      await (pushed ??= rig.image(app, "two", { tag: "v1" }));
+      return tags;
+    };
     await rig.registry.manifests.remove(app, { kind: "digest", digest: first }, anna);
-    expect(await rig.pulled(app, "v1")).toBe(second);
+    expect(await rig.pulled(app, "v1")).toBe((await pushed) as never);
+    expect(await inTrash(rig)).toEqual([`manifest ${first}`]);
   });
 });
 
@@ -157,6 +167,10 @@ describe("a manifest that was deleted", () => {
       [tagOf("latest"), "moved"],
     ]);
     expect([await rig.pulled(app, "v1"), await rig.pulled(app, "latest")]).toEqual([digest, moved]);
+    // What could not be brought back waits in the trash.
+    await rig.registry.manifests.remove(app, { kind: "tag", tag: tagOf("latest") }, anna);
+    const rest = await rig.registry.undo.restoreManifest(app, digest, gently);
+    expect(rest.map((it) => [it.tag, it.outcome.kind])).toEqual([[tagOf("latest"), "restored"]]);
     expect(await rig.registry.undo.restoreManifest(app, digest, gently)).toMatchObject([
       { outcome: { kind: "unchanged" } },
     ]);
@@ -175,7 +189,7 @@ describe("a manifest that was deleted", () => {
   });
 
   test("gets no blob of another repository that it only named", async () => {
-    const rig = await opened("validation: {disabled: true}\n");
+    const rig = await opened({ VALIDATION_DISABLED: "true" });
     const secret = await rig.blob(other, "secret");
     const digest = await rig.image(app, "one", { tag: "v1" });
     const spy = await rig.index(app, [secret, digest], "spy");
@@ -214,20 +228,24 @@ describe("a repository that was deleted", () => {
     expect(await rig.registry.undo.restoreRepository(nameOf("never"), gently)).toEqual([]);
   });
 
-  test("takes a push that comes meanwhile for what it is: new", async () => {
+  test("leaves whole what is pushed while it goes", async () => {
     const rig = await opened();
     await rig.image(app, "one", { tag: "v1" });
-    const removal = rig.registry.removals.remove([{ kind: "repository", name: app }], anna);
-    const pushed = rig.image(app, "two", { tag: "v2" }).catch((error: unknown) => error);
-    await Promise.all([removal, pushed]);
-    // Refused for a blob that went, or complete: never a tag that leads to something incomplete.
-    if (typeof (await pushed) === "string") expect(await rig.pulled(app, "v2")).toBeDefined();
-    else expect(String(await pushed)).toContain("which is not in repository team/app");
+    const listTags = rig.links.listTags.bind(rig.links);
+    let pushed: Promise<string> | undefined;
+    // Its manifests are gone by then, and its layers are not yet.
+    rig.links.listTags = async (name) => {
+      await (pushed ??= rig.image(app, "one", { tag: "v2" }));
+      return listTags(name);
+    };
+    await rig.registry.removals.remove([{ kind: "repository", name: app }], anna);
+    expect(await rig.pulled(app, "v1")).toBeUndefined();
+    expect(await rig.pulled(app, "v2")).toBe((await pushed) as never);
   });
 });
 
 test("with undo switched off nothing is recorded, and the bytes go", async () => {
-  const rig = await opened("trash: {retention: 0s}\n");
+  const rig = await opened({ TRASH_RETENTION: "0s" });
   const digest = await rig.image(app, "one", { tag: "v1" });
   await rig.registry.manifests.remove(app, { kind: "digest", digest }, anna);
   expect(await inTrash(rig)).toEqual([]);
@@ -257,3 +275,57 @@ describe("a crash between the trash and the layout", () => {
     expect(await rig.pulled(app, "v1")).toBe(digest);
   });
 });
+
+test("a disk without room for the trash does not keep a deletion from making room", async () => {
+  const rig = await opened();
+  const digest = await rig.image(app, "one", { tag: "v1" });
+  rig.activity.trash.add = () => Promise.reject(new RegistryError("storageFull"));
+  await rig.registry.manifests.remove(app, { kind: "digest", digest }, anna);
+  expect(await rig.pulled(app, "v1")).toBeUndefined();
+  const lines = rig.logger.lines.filter((line) => line.message.startsWith("a deletion is final"));
+  expect(lines.map((line) => line.fields["tag"])).toEqual([undefined, v1]);
+  rig.activity.trash.add = () => Promise.reject(new Error("the database is gone"));
+  const again = await rig.image(app, "one", { tag: "v1" });
+  const removing = rig.registry.manifests.remove(app, { kind: "digest", digest: again }, anna);
+  expect(removing).rejects.toThrow("the database is gone");
+  expect(await rig.pulled(app, "v1")).toBe(digest);
+});
+
+test("pushes, deletions and restores at once leave whole images and a true history", async () => {
+  const seed = Math.floor(systemClock.nowMs());
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(5), { minLength: 20, maxLength: 60 }), async (works) => {
+      const rig = await opened();
+      const digests = [
+        await rig.image(app, "one", { tag: "v1" }),
+        await rig.image(app, "two", { tag: "v1" }),
+      ] as const;
+      const { manifests, removals, undo } = rig.registry;
+      const run = [
+        () => rig.image(app, "one", { tag: "v1" }),
+        () => rig.image(app, "two", { tag: "v1" }),
+        () => manifests.remove(app, { kind: "tag", tag: v1 }, anna),
+        () => manifests.remove(app, { kind: "digest", digest: digests[0] }, anna),
+        () => undo.restoreTag(app, { tag: v1, digest: undefined }, forced),
+        () => removals.remove([{ kind: "repository", name: app }], anna),
+      ] as const;
+      // A push may be refused for what a deletion took, a deletion for what is not there.
+      const isRefusal = (error: unknown): void => {
+        if (!(error instanceof RegistryError)) throw error;
+      };
+      await Promise.all(works.map(async (work) => run[work]?.().then(() => undefined, isRefusal)));
+      const now = await rig.pulled(app, "v1");
+      expect((await rig.links.readTag(app, v1))?.digest).toBe(now as never);
+      const [newest] = await rig.activity.listTagEvents(app, { tag: v1, limit: 1 });
+      expect(newest?.after).toBe(now as never);
+      for (const digest of digests) {
+        const isThere = (await rig.context.lookup.findManifest(app, digest)) !== undefined;
+        if (isThere) await rig.expectWhole(app, digest);
+        // What is gone can be taken back.
+        else expect(await rig.activity.trash.keeps(digest)).toBe(true);
+      }
+      await rig.close();
+    }),
+    { numRuns: 30, seed },
+  );
+}, 60_000);

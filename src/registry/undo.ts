@@ -77,8 +77,9 @@ export class Undo {
   ): Promise<readonly Restored[]> {
     const { trash } = this.#context.activity;
     const entries = await trash.ofManifest(name, digest, entriesPerQuery);
-    const manifest = entries.find((entry) => entry.kind === "manifest");
-    const together = entries.filter((it) => it.operation === manifest?.operation);
+    // A tag that was deleted alone is no part of the manifest's deletion.
+    const deleted = entries.filter((entry) => entry.action !== "delete tag");
+    const together = deleted.filter((entry) => entry.operation === deleted[0]?.operation);
     if (together.length > 0) return this.#restoreAll(together, options);
     return [{ name, digest, outcome: await this.#bringManifest({ name, digest }, options) }];
   }
@@ -90,12 +91,12 @@ export class Undo {
   ): Promise<readonly Restored[]> {
     const operation = await this.#context.activity.trash.lastRemovalOf(name);
     if (operation === undefined) return [];
-    return this.#restoreAll(await this.#entriesOf({ operation, repository: name }), options);
+    return this.#restoreAll(await this.allEntries({ operation, repository: name }), options);
   }
 
   /** Brings back what was deleted together; empty when the trash has nothing of it. */
   async restoreOperation(operation: string, options: RestoreOptions): Promise<readonly Restored[]> {
-    return this.#restoreAll(await this.#entriesOf({ operation }), options);
+    return this.#restoreAll(await this.allEntries({ operation }), options);
   }
 
   /** Undefined when there is no such entry. */
@@ -106,7 +107,7 @@ export class Undo {
 
   /** What the trash holds whose names are still gone, newest first. */
   async *entries(filter: Omit<TrashPage, "before" | "limit">): AsyncGenerator<TrashEntry> {
-    for (const entry of await this.#entriesOf(filter)) {
+    for (const entry of await this.allEntries(filter)) {
       if (await this.#isGone(entry)) yield entry;
     }
   }
@@ -122,7 +123,8 @@ export class Undo {
     }
   }
 
-  async #entriesOf(filter: Omit<TrashPage, "before" | "limit">): Promise<readonly TrashEntry[]> {
+  /** What the trash holds, newest first, also where the name is there again. */
+  async allEntries(filter: Omit<TrashPage, "before" | "limit">): Promise<readonly TrashEntry[]> {
     const found: TrashEntry[] = [];
     for (;;) {
       const before = found.at(-1)?.id;

@@ -3,11 +3,17 @@ import type { Command } from "./command.ts";
 import { fsckCommand } from "./fsck.ts";
 import { gcPreview, gcRun, gcStatus } from "./gc.ts";
 import { gcWhy } from "./gc-why.ts";
+import { previewRemoval, remove } from "./remove.ts";
+import { restore } from "./restore.ts";
 import { retentionPreview, retentionRun } from "./retention.ts";
 import { scrub, scrubStatus } from "./scrub.ts";
 import { tagHistory } from "./tag-history.ts";
+import { listTrash, previewPurge, purgeTrash, restoreTrash } from "./trash.ts";
 
-/** Every command by its name, as it is typed behind `berth`. */
+/**
+ * Every command by its name, as it is typed behind `berth`; a preview is asked for by the
+ * command line before it asks the person.
+ */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["gc run", gcRun],
   ["gc preview", gcPreview],
@@ -15,9 +21,16 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["gc why", gcWhy],
   ["retention preview", retentionPreview],
   ["retention run", retentionRun],
+  ["restore", restore],
+  ["rm", remove],
+  ["rm preview", previewRemoval],
   ["tag history", tagHistory],
   ["backup", backup],
   ["fsck", fsckCommand],
   ["scrub", scrub],
   ["scrub status", scrubStatus],
+  ["trash ls", listTrash],
+  ["trash purge", purgeTrash],
+  ["trash purge preview", previewPurge],
+  ["trash restore", restoreTrash],
 ]);

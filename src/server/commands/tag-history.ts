@@ -3,6 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { foundByComparison } from "../../registry/found-moves.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { repositoryNamed, tagNamed } from "./names.ts";
+import { actorText } from "./text.ts";
 
 const eventsPerPage = 1_000;
 
@@ -34,11 +35,7 @@ function moveOf(before: Digest | undefined, after: Digest | undefined): string {
 }
 
 /** Who and from where, as far as it is known. */
-function textOf({ name, address, client }: Actor): string {
-  if (client !== undefined && client === foundByComparison.client) return client;
-  // A rule or a command of the registry itself came from nowhere.
-  if (name === undefined && address === undefined && client !== undefined) return `by ${client}`;
-  const where = address === undefined ? "" : ` from ${address}`;
-  const how = client === undefined ? "" : ` with ${client}`;
-  return `by ${name ?? "anonymous"}${where}${how}`;
+function textOf(actor: Actor): string {
+  if (actor.client !== undefined && actor.client === foundByComparison.client) return actor.client;
+  return actorText(actor);
 }

@@ -1,5 +1,7 @@
 /** How commands write what people read. */
 
+import type { Actor } from "../../registry/actor.ts";
+
 /** `12.3 MB`; decimal units, as disks and docker count. */
 export function sizeText(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -24,4 +26,23 @@ export function timeText(ms: number): string {
 export function countText(count: number, noun: string): string {
   const plural = noun.endsWith("y") ? `${noun.slice(0, -1)}ies` : `${noun}s`;
   return `${count} ${count === 1 ? noun : plural}`;
+}
+
+/** Who and from where, as far as it is known. */
+export function actorText({ name, address, client }: Actor): string {
+  // A rule or a command of the registry itself came from nowhere.
+  if (name === undefined && address === undefined && client !== undefined) return `by ${client}`;
+  const where = address === undefined ? "" : ` from ${address}`;
+  const how = client === undefined ? "" : ` with ${client}`;
+  return `by ${name ?? "anonymous"}${where}${how}`;
+}
+
+/** `team/app:v1`, or `team/app@sha256:…` for a manifest. */
+export function nameText(of: {
+  readonly name: string;
+  readonly tag?: string | undefined;
+  readonly digest?: string | undefined;
+}): string {
+  if (of.tag !== undefined) return `${of.name}:${of.tag}`;
+  return of.digest === undefined ? of.name : `${of.name}@${of.digest}`;
 }

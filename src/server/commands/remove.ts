@@ -1,0 +1,122 @@
+import { RegistryError } from "../../oci/problems.ts";
+import { planRemoval, type RemovalPlan, type TagLoss } from "../../registry/removal-plan.ts";
+import type { RemovalTarget } from "../../registry/removals.ts";
+import { actorIn } from "./actor.ts";
+import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import { parseNamed } from "./names.ts";
+import { countText, nameText, sizeText, timeText } from "./text.ts";
+
+/** Names that one answer lists; the rest is counted. */
+const listedMax = 100;
+
+/** `berth rm --dry-run …`: what would go, what would not, and what comes back when. */
+export async function previewRemoval(
+  parts: CommandParts,
+  args: CommandArguments,
+): Promise<ExitCode> {
+  const targets = targetsIn(args);
+  // How many bytes return is known only when every repository is.
+  await parts.adopted();
+  const plan = await planRemoval(targets, parts.opened.context);
+  if (!isPossible(plan, parts)) return 1;
+  sayWhatGoes(plan, parts);
+  sayWhatReturns(plan, parts);
+  return 0;
+}
+
+/** `berth rm …`: looks again, then removes. */
+export async function remove(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
+  const { opened, config, print, clock } = parts;
+  if (config.storage.maintenance.readOnly.isEnabled) throw new RegistryError("readOnly");
+  const plan = await planRemoval(targetsIn(args), opened.context);
+  if (!isPossible(plan, parts)) return 1;
+  const startedAtMs = clock.nowMs();
+  const actor = actorIn(args, "berth rm");
+  const { operation, removed } = await opened.registry.removals.remove(plan.targets, actor);
+  sayInPart(removed, parts, (it) => `deleted ${nameText(it)}`);
+  const { retentionMs } = config.trash;
+  print(
+    retentionMs === 0
+      ? "this cannot be taken back: trash.retention is 0"
+      : `until ${timeText(startedAtMs + retentionMs)} this takes it back: ` +
+          `berth trash restore ${operation}`,
+  );
+  return 0;
+}
+
+/** @throws {Error} with a sentence. */
+function targetsIn(args: CommandArguments): readonly RemovalTarget[] {
+  return args.texts("targets").map((text): RemovalTarget => {
+    const { repository: name, tag, digest } = parseNamed(text);
+    if (tag !== undefined) {
+      const seen = digest && { digest, pushedAtMs: Infinity };
+      return { kind: "tag", name, tag, seen };
+    }
+    return digest === undefined ? { kind: "repository", name } : { kind: "manifest", name, digest };
+  });
+}
+
+/** Says why not, when something stands in the way. */
+function isPossible({ unknown, immutable, blocked }: RemovalPlan, parts: CommandParts): boolean {
+  for (const target of unknown) {
+    const seen = target.kind === "tag" ? target.seen : undefined;
+    const why = seen === undefined ? "is not there" : `does not point to ${seen.digest}`;
+    parts.print(`${nameText(target)} ${why}`);
+  }
+  sayInPart(immutable, parts, (tag) => {
+    return `${nameText(tag)} is immutable: immutabletags of the configuration says ${tag.pattern}`;
+  });
+  sayInPart(blocked, parts, ({ name, digest, indexes }) => {
+    const more = indexes.length > 1 ? ` and ${countText(indexes.length - 1, "other")}` : "";
+    return `${name}@${digest} is needed by the index ${indexes[0] ?? ""}${more}: delete that too`;
+  });
+  if (unknown.length + immutable.length + blocked.length === 0) return true;
+  parts.print("nothing was deleted");
+  return false;
+}
+
+function sayWhatGoes({ tags, manifests, referrers }: RemovalPlan, parts: CommandParts): void {
+  sayInPart(tags, parts, (tag) => `deletes ${nameText(tag)}${whyOf(tag)}`);
+  sayInPart(manifests, parts, (manifest) => `deletes ${nameText(manifest)}`);
+  sayInPart(referrers, parts, ({ name, digest, referrer, artifactType }) => {
+    const what = artifactType === undefined ? "" : ` (${artifactType})`;
+    const which = nameText(
+      referrer.includes(":") ? { name, digest: referrer } : { name, tag: referrer },
+    );
+    return `leaves  ${which}${what}, which is about ${digest}`;
+  });
+}
+
+function whyOf({ digest, isAskedFor }: TagLoss): string {
+  if (digest === undefined) return ", which leads nowhere";
+  return isAskedFor ? `, which is ${digest}` : `, because it points to ${digest}`;
+}
+
+function sayWhatReturns({ freedBytes, manifests }: RemovalPlan, parts: CommandParts): void {
+  const { config, clock, print } = parts;
+  const { retentionMs } = config.trash;
+  if (manifests.length === 0) {
+    print("no bytes return: a manifest without a tag stays, and can be pulled by its digest");
+  } else {
+    const waitMs = retentionMs + config.gc.graceMs + config.gc.trashGraceMs;
+    const atMs = clock.nowMs() + waitMs;
+    const when = config.gc.isEnabled
+      ? `after ${timeText(atMs)} (trash.retention, gc.grace and gc.trashgrace)`
+      : "only with berth gc run: gc.enabled is false";
+    print(`${sizeText(freedBytes)} that nothing else needs return ${when}`);
+  }
+  print(
+    retentionMs === 0
+      ? "it cannot be taken back: trash.retention is 0"
+      : `until ${timeText(clock.nowMs() + retentionMs)} it can be taken back`,
+  );
+}
+
+function sayInPart<T>(
+  items: readonly T[],
+  { print }: CommandParts,
+  textOf: (item: T) => string,
+): void {
+  for (const item of items.slice(0, listedMax)) print(textOf(item));
+  if (items.length > listedMax) print(`… and ${items.length - listedMax} more like these`);
+}

@@ -1,0 +1,69 @@
+import { RegistryError } from "../../oci/problems.ts";
+import type { Restored, RestoreOptions } from "../../registry/undo.ts";
+import { actorIn } from "./actor.ts";
+import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import { type Named, parseNamed } from "./names.ts";
+import { nameText } from "./text.ts";
+
+/** `berth restore REPO[:TAG][@DIGEST]`: takes a move or a deletion back. */
+export async function restore(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
+  const named = parseNamed(args.text("name"));
+  const restored = await restoreNamed(named, parts, restoreOptionsIn(parts, args));
+  if (restored.length > 0) return sayRestored(restored, parts);
+  parts.print(
+    `${named.repository} was not deleted as a whole, or its time in the trash is over; ` +
+      `berth trash ls ${named.repository} lists what there is`,
+  );
+  return 1;
+}
+
+/** @throws {RegistryError} `readOnly` */
+export function restoreOptionsIn({ config }: CommandParts, args: CommandArguments): RestoreOptions {
+  if (config.storage.maintenance.readOnly.isEnabled) throw new RegistryError("readOnly");
+  return { actor: actorIn(args, "berth restore"), isForced: args.flag("force") };
+}
+
+async function restoreNamed(
+  { repository, tag, digest }: Named,
+  { opened }: CommandParts,
+  options: RestoreOptions,
+): Promise<readonly Restored[]> {
+  const { undo, adoption } = opened.registry;
+  await adoption.adopt(repository);
+  if (tag !== undefined) return [await undo.restoreTag(repository, { tag, digest }, options)];
+  return digest === undefined
+    ? undo.restoreRepository(repository, options)
+    : undo.restoreManifest(repository, digest, options);
+}
+
+/** 1 when something of it could not be brought back. */
+export function sayRestored(restored: readonly Restored[], { print }: CommandParts): ExitCode {
+  for (const it of restored) print(textOf(it));
+  const isDone = restored.every(({ outcome: { kind } }) =>
+    ["restored", "unchanged"].includes(kind),
+  );
+  return isDone ? 0 : 1;
+}
+
+function textOf(restored: Restored): string {
+  const { tag, digest = "", outcome } = restored;
+  const name = nameText(restored);
+  switch (outcome.kind) {
+    case "restored": {
+      const before = outcome.before === undefined ? "" : `; it was ${outcome.before}`;
+      return tag === undefined ? `${name} is back` : `${name} is ${digest} again${before}`;
+    }
+    case "unchanged":
+      return `${name} is ${tag === undefined ? "there" : digest} already: nothing to restore`;
+    case "moved":
+      return `${name} points to ${outcome.current} now and stays so; --force moves it to ${digest}`;
+    case "gone": {
+      const missing = outcome.missing.join(", ");
+      return `${name} cannot be restored: these bytes are gone: ${missing}; push the image again`;
+    }
+    case "unknown":
+      return digest === ""
+        ? `nothing earlier is known of ${name}: berth tag history shows all there is`
+        : `${digest} is neither in the repository nor in the trash: it cannot be restored`;
+  }
+}
