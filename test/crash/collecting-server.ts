@@ -26,6 +26,7 @@ const text = `
 version: 0.1
 storage: { filesystem: { rootdirectory: ${folder} }, delete: { enabled: true } }
 http: { addr: "127.0.0.1:${port}" }
+trash: { retention: ${graceMs}ms }
 `;
 const { config } = loadConfig({ text, environment: {} });
 const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
