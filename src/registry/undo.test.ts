@@ -235,7 +235,8 @@ describe("a repository that was deleted", () => {
     let pushed: Promise<string> | undefined;
     // Its manifests are gone by then, and its layers are not yet.
     rig.links.listTags = async (name) => {
-      await (pushed ??= rig.image(app, "one", { tag: "v2" }));
+      const areManifestsGone = (await rig.links.listRevisions(name)).length === 0;
+      if (areManifestsGone) await (pushed ??= rig.image(app, "one", { tag: "v2" }));
       return listTags(name);
     };
     await rig.registry.removals.remove([{ kind: "repository", name: app }], anna);
