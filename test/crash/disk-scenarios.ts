@@ -1,7 +1,7 @@
 /** What is going on when the power is cut. To try another thing, add it to the list. */
 import type { UploadKey } from "../../src/registry/uploads.ts";
 import { keysOf, type NotedClient, unlessUnknown } from "./noted-client.ts";
-import { blobSample, type ImageSample, imageOf, imageSample } from "./samples.ts";
+import { blobSample, type ImageSample, imageOf, imageSample, type Sample } from "./samples.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 import { turns } from "./turns.ts";
 
@@ -26,14 +26,14 @@ const other = "other/app";
 /** One page and a bit, so that a part of it can be lost. */
 const layerSizes = [5000];
 
-/** Requests that begin a little apart. */
+/** The first request begins at once, each other somewhere on the way of it. */
 async function beside(
   random: SeededRandom,
   requests: readonly (() => Promise<void>)[],
 ): Promise<void> {
   await Promise.all(
-    requests.map(async (request) => {
-      await turns(random.below(300));
+    requests.map(async (request, index) => {
+      await turns(index === 0 ? 0 : random.below(600));
       await request();
     }),
   );
@@ -50,6 +50,7 @@ export const diskScenarios: readonly NamedScenario[] = [
   { name: "deletion of a repository", make: deleteRepository },
   { name: "mount", make: mount },
   { name: "upload that is resumed", make: resume },
+  { name: "upload that was sent whole", make: sendWhole },
   { name: "two uploads of one blob", isConcurrent: true, make: uploadTwice },
   { name: "two pushes of one manifest", isConcurrent: true, make: pushTwice },
   { name: "two moves of one tag", isConcurrent: true, make: moveTwice },
@@ -188,19 +189,35 @@ function resume(random: SeededRandom): DiskScenario {
     run: async (client) => {
       if (key === undefined) throw new Error("no upload was begun");
       await client.append(key, blob, { start: 5000, end: 8192 });
-      await client.append(key, blob, { start: 8192, end: 9000 });
-      await client.finish(key, blob, 9000);
+      await client.append(key, blob, { start: 8192, end: 12_000 });
+      await client.finish(key, blob, 12_000);
     },
-    recover: async (client) => {
-      const { uploads } = client.opened.registry;
-      const session = key && (await uploads.status(key).catch(unlessUnknown));
-      if (key === undefined || session === undefined) return client.pushBlob(team, blob);
-      if (session.offset > blob.bytes.byteLength) throw new Error(`offset ${session.offset}`);
-      // What the power cut took from the middle is seen at the end, and the upload ends there.
-      await client.finish(key, blob, session.offset).catch(unlessLost);
-      await client.pushBlob(team, blob);
-    },
+    recover: (client) => goOn(client, key, blob),
   };
+}
+
+/** Its digest was recorded with the last chunk, before its bytes were synced. */
+function sendWhole(random: SeededRandom): DiskScenario {
+  const blob = blobSample(random, 5000);
+  let key: UploadKey | undefined;
+  return {
+    run: async (client) => {
+      key = await client.beginUpload(team);
+      await client.append(key, blob, { start: 0, end: 5000 });
+      await client.finish(key, blob, 5000);
+    },
+    recover: (client) => goOn(client, key, blob),
+  };
+}
+
+async function goOn(client: NotedClient, key: UploadKey | undefined, blob: Sample): Promise<void> {
+  const { uploads } = client.opened.registry;
+  const session = key && (await uploads.status(key).catch(unlessUnknown));
+  if (key === undefined || session === undefined) return client.pushBlob(team, blob);
+  if (session.offset > blob.bytes.byteLength) throw new Error(`offset ${session.offset}`);
+  // What the power cut took from the middle is seen at the end, and the upload ends there.
+  await client.finish(key, blob, session.offset).catch(unlessLost);
+  return client.pushBlob(team, blob);
 }
 
 function unlessLost(error: unknown): undefined {
