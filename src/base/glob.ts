@@ -39,6 +39,9 @@ export function parseGlob(text: string): Glob | { readonly wrong: string } {
   }
 }
 
+/** Matches every name. */
+export const everything: Glob = { text: "**", matches: () => true };
+
 /** True when one of `globs` matches. */
 export function matchesAny(globs: readonly Glob[], name: string): boolean {
   return globs.some((glob) => glob.matches(name));

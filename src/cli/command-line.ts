@@ -8,7 +8,7 @@ import { initCertificates } from "./cert.ts";
 import { checkConfig, type Outcome, showConfig } from "./config.ts";
 import { configFileName } from "./config-file.ts";
 import { addFsckCommand } from "./fsck.ts";
-import { runGarbageCollect } from "./garbage-collect.ts";
+import { type GarbageCollectOptions, runGarbageCollect } from "./garbage-collect.ts";
 import { addGcCommands } from "./gc.ts";
 import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
@@ -61,14 +61,16 @@ export function createProgram(exit: Exit): Command {
   program
     .command("garbage-collect")
     .description(
-      "remove blobs that no manifest names; nothing may be pushed meanwhile, so stop the " +
-        "registry or make it read-only first",
+      "remove blobs that no manifest names, as Distribution does; beside a running registry as " +
+        "one round of live collection",
     )
     .argument("[config]", configHelp)
     .option("-d, --dry-run", "only say what would go", false)
     .option("-m, --delete-untagged", "also remove manifests that no tag leads to", false)
     .option("-q, --quiet", "say only the result", false)
-    .action(runGarbageCollect);
+    .action(async (path: string | undefined, options: GarbageCollectOptions) => {
+      exit.code = await runGarbageCollect(path, options);
+    });
   addGcCommands(program, exit);
   addRemoveCommand(program, exit);
   addUndoCommands(program, exit);

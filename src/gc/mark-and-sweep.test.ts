@@ -9,7 +9,7 @@ import { ManifestReader } from "../registry/manifest-reader.ts";
 import { BlobStore } from "../storage/blob-store.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { LinkStore } from "../storage/link-store.ts";
-import { markAndSweep } from "./mark-and-sweep.ts";
+import { markAndSweep, type SweepOptions } from "./mark-and-sweep.ts";
 
 const team = parseRepositoryName("team/app") ?? expect.unreachable();
 const other = parseRepositoryName("other/app") ?? expect.unreachable();
@@ -47,7 +47,9 @@ function rig() {
       ...extra,
     });
   }
-  const collect = (choice: { deletesUntagged?: boolean; isDryRun?: boolean } = {}) =>
+  const collect = (
+    choice: Partial<Pick<SweepOptions, "deletesUntagged" | "isDryRun" | "keeps">> = {},
+  ) =>
     markAndSweep({
       links,
       blobs,
@@ -55,6 +57,8 @@ function rig() {
       logger: silentLogger,
       deletesUntagged: false,
       isDryRun: false,
+      isSetAside: async () => false,
+      keeps: async () => false,
       say: () => undefined,
       ...choice,
     });
@@ -80,6 +84,14 @@ test("a dry run removes nothing", async () => {
   const { blobs, blob, collect } = rig();
   const orphan = await blob(team, "orphan");
   expect(await collect({ isDryRun: true })).toMatchObject({ removedBlobs: 1 });
+  expect(await blobs.sizeOf(orphan)).toBe(6);
+});
+
+test("what can still be taken back stays, and is counted", async () => {
+  const { blobs, blob, collect } = rig();
+  const orphan = await blob(team, "orphan");
+  const keeps = async (digest: Digest) => digest === orphan;
+  expect(await collect({ keeps })).toMatchObject({ removedBlobs: 0, keptBlobs: 1 });
   expect(await blobs.sizeOf(orphan)).toBe(6);
 });
 

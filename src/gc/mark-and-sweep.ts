@@ -22,6 +22,10 @@ export interface SweepOptions {
   readonly logger: Logger;
   /** Also remove manifests that no tag, no index and no subject leads to. */
   readonly deletesUntagged: boolean;
+  /** True for a manifest in quarantine: it is needed again once somebody has pushed it. */
+  readonly isSetAside: (digest: Digest) => Promise<boolean>;
+  /** True for what was deleted and can still be taken back. */
+  readonly keeps: (digest: Digest) => Promise<boolean>;
   /** Only say what would go. */
   readonly isDryRun: boolean;
   /** Told of everything that is kept or goes; for people. */
@@ -33,6 +37,8 @@ export interface SweepResult {
   readonly removedManifests: number;
   readonly removedBlobs: number;
   readonly freedBytes: number;
+  /** Needed by no manifest, and kept because it can be taken back. */
+  readonly keptBlobs: number;
 }
 
 export async function markAndSweep(options: SweepOptions): Promise<SweepResult> {
@@ -82,14 +88,14 @@ async function markRepository(
 
 async function readManifests(
   name: RepositoryName,
-  { links, blobs, reader, logger }: SweepOptions,
+  { links, blobs, reader, logger, isSetAside }: SweepOptions,
 ): Promise<ReadonlyMap<Digest, Manifest>> {
   const manifests = new Map<Digest, Manifest>();
   for (const digest of await links.listRevisions(name)) {
     const parsed = await reader.parsed(digest);
     if (parsed !== undefined) {
       manifests.set(digest, parsed.manifest);
-    } else if ((await blobs.sizeOf(digest)) === undefined) {
+    } else if ((await blobs.sizeOf(digest)) === undefined && !(await isSetAside(digest))) {
       logger.warn("a manifest is linked but its bytes are gone", { repository: name, digest });
     } else {
       throw new Error(
@@ -124,12 +130,17 @@ function digestsNamedBy({ config, layers, manifests }: Manifest): readonly Diges
 async function sweep(
   repositories: readonly RepositoryName[],
   marked: ReadonlySet<Digest>,
-  { links, blobs, isDryRun, say }: SweepOptions,
-): Promise<Pick<SweepResult, "removedBlobs" | "freedBytes">> {
+  { links, blobs, isDryRun, say, keeps }: SweepOptions,
+): Promise<Pick<SweepResult, "removedBlobs" | "freedBytes" | "keptBlobs">> {
   const garbage = new Set<Digest>();
   let freedBytes = 0;
+  let keptBlobs = 0;
   for await (const digest of blobs.list()) {
     if (marked.has(digest)) continue;
+    if (await keeps(digest)) {
+      keptBlobs += 1;
+      continue;
+    }
     garbage.add(digest);
     freedBytes += (await blobs.sizeOf(digest)) ?? 0;
     say(`blob eligible for deletion: ${digest}`);
@@ -141,5 +152,5 @@ async function sweep(
     }
   }
   for (const digest of isDryRun ? [] : garbage) await blobs.remove(digest);
-  return { removedBlobs: garbage.size, freedBytes };
+  return { removedBlobs: garbage.size, freedBytes, keptBlobs };
 }

@@ -1,6 +1,7 @@
 import { backup } from "./backup.ts";
 import type { Command } from "./command.ts";
 import { fsckCommand } from "./fsck.ts";
+import { garbageCollect } from "./garbage-collect.ts";
 import { gcPreview, gcRun, gcStatus } from "./gc.ts";
 import { gcWhy } from "./gc-why.ts";
 import { previewRemoval, remove } from "./remove.ts";
@@ -15,6 +16,7 @@ import { listTrash, previewPurge, purgeTrash, restoreTrash } from "./trash.ts";
  * command line before it asks the person.
  */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["garbage-collect", garbageCollect],
   ["gc run", gcRun],
   ["gc preview", gcPreview],
   ["gc status", gcStatus],

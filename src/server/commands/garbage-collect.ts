@@ -1,0 +1,101 @@
+import { everything } from "../../base/glob.ts";
+import { markAndSweep } from "../../gc/mark-and-sweep.ts";
+import { RetentionRuns } from "../retention-runs.ts";
+import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import { gcPreview, gcRun } from "./gc.ts";
+import { countText, sizeText } from "./text.ts";
+
+/**
+ * `berth garbage-collect`, with Distribution's options. Beside a server it is a round of live
+ * collection, with its leases and graces; alone with the storage, where nothing can be pushed
+ * meanwhile, it marks and sweeps at once as Distribution does.
+ */
+export async function garbageCollect(
+  parts: CommandParts,
+  args: CommandArguments,
+): Promise<ExitCode> {
+  if (parts.config.storage.maintenance.readOnly.isEnabled && parts.isServing) {
+    throw new Error("the registry is read-only (storage.maintenance.readonly): stop it first");
+  }
+  await parts.adopted();
+  return parts.isServing ? collectBeside(parts, args) : collectAlone(parts, args);
+}
+
+async function collectBeside(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
+  const isDryRun = args.flag("dryRun");
+  if (args.flag("deleteUntagged")) await deleteUntagged(parts, isDryRun);
+  const exit = await (isDryRun ? gcPreview(parts) : gcRun(parts, args));
+  parts.print(
+    "the registry is running: what clients were told of lately waits for its grace, and what " +
+      "was deleted for its undo time (berth gc why DIGEST, berth trash purge)",
+  );
+  return exit;
+}
+
+/** What `-m` deletes, if nobody was told of it within the grace: somebody may be about to tag it. */
+async function deleteUntagged(parts: CommandParts, isDryRun: boolean): Promise<void> {
+  const { config, opened, print, signal } = parts;
+  const rule = {
+    repositories: [everything],
+    keep: { tags: [] },
+    protect: [],
+    untaggedAfterMs: config.gc.graceMs,
+  };
+  const runs = new RetentionRuns({
+    ...parts,
+    opened,
+    config: { ...config.retention, rules: [rule] },
+  });
+  let count = 0;
+  const say = (name: string, reference: string): void => {
+    count += 1;
+    if (isDryRun) print(`${name}: manifest eligible for deletion: ${reference}`);
+    else print(`${name}: manifest deleted: ${reference}`);
+  };
+  if (isDryRun) {
+    for await (const name of runs.repositories()) {
+      const plan = await runs.plan(name);
+      for (const manifest of plan === "frozen" ? [] : plan.manifests) {
+        if (!manifest.isKept) say(name, manifest.digest);
+      }
+    }
+  } else {
+    await runs.run({
+      signal,
+      isFull: true,
+      say: (deletion) => say(deletion.repository, deletion.reference),
+    });
+  }
+  print(`${countText(count, "untagged manifest")} ${isDryRun ? "would go" : "deleted"}`);
+}
+
+async function collectAlone(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
+  const { opened, logger, print } = parts;
+  const isDryRun = args.flag("dryRun");
+  const { blobs, reader } = opened.context;
+  const result = await markAndSweep({
+    links: opened.links,
+    blobs,
+    reader,
+    logger,
+    deletesUntagged: args.flag("deleteUntagged"),
+    isDryRun,
+    isSetAside: async (digest) => (await opened.quarantine.sizeOf(digest)) !== undefined,
+    keeps: (digest) => opened.activity.trash.keeps(digest),
+    say: args.flag("quiet") ? () => undefined : print,
+  });
+  // The metadata follows the layout, here as everywhere.
+  if (!isDryRun) await opened.registry.adoption.rebuild(parts.signal);
+  print(
+    `${result.markedBlobs} blobs marked; ${result.removedBlobs} blobs ` +
+      `(${sizeText(result.freedBytes)}) and ${result.removedManifests} manifests ` +
+      (isDryRun ? "would be removed" : "removed"),
+  );
+  if (result.keptBlobs > 0) {
+    print(
+      `${countText(result.keptBlobs, "blob")} kept, because what needs them was deleted lately ` +
+        "and can be taken back: berth trash ls, berth trash purge",
+    );
+  }
+  return 0;
+}

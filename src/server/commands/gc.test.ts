@@ -1,0 +1,120 @@
+import { afterEach, expect, test } from "bun:test";
+import { systemRandom } from "../../base/random.ts";
+import { digestOf } from "../../oci/digest.ts";
+import {
+  hourMs,
+  nameOf,
+  openTestRegistry,
+  type TestRegistry,
+} from "../../registry/test-support.ts";
+import { Collection } from "../collection.ts";
+import { RetentionRuns } from "../retention-runs.ts";
+import { CommandArguments, type CommandParts, type CommandValues } from "./command.ts";
+import { commands } from "./commands.ts";
+
+const app = nameOf("team/app");
+const opened: TestRegistry[] = [];
+afterEach(async () => {
+  for (const registry of opened.splice(0)) await registry.close();
+});
+
+/** A registry whose clock goes by days, and the commands on it; as in a server unless told. */
+async function rig(isServing = true) {
+  const registry = await openTestRegistry();
+  opened.push(registry);
+  const { config, clock, logger } = registry;
+  const basics = { clock, logger };
+  const collection = new Collection({ ...basics, context: registry.context, config: config.gc });
+  const run = async (name: string, values: CommandValues = {}) => {
+    const lines: string[] = [];
+    const parts: CommandParts = {
+      ...{ ...basics, config, collection, isServing, opened: registry, random: systemRandom },
+      retention: new RetentionRuns({ ...basics, opened: registry, config: config.retention }),
+      signal: new AbortController().signal,
+      print: (line) => lines.push(line),
+      adopted: () => registry.adopt(),
+    };
+    const command = commands.get(name) ?? expect.unreachable(name);
+    return { exit: await command(parts, new CommandArguments(values)), text: lines.join("\n") };
+  };
+  const pass = async (hours: number) => {
+    await registry.context.leases.flush();
+    clock.pass(hours * hourMs);
+  };
+  const why = (digest: string) => run("gc why", { digest });
+  return { ...registry, run, why, pass };
+}
+
+test("why follows a layer through its life: reference, undo, lease, trash, gone", async () => {
+  const { image, registry, run, why, pass } = await rig();
+  const layer = digestOf("layer");
+  const manifest = await image(app, "layer", { tag: "v1" });
+  const needed = await why(layer);
+  expect(needed).toMatchObject({ exit: 0 });
+  expect(needed.text).toContain(`it is layer of manifest team/app@${manifest} (tags v1)`);
+  expect(needed.text).toContain("a client was told that it exists; until 2026-01-02");
+
+  await pass(30);
+  await registry.manifests.remove(app, { kind: "digest", digest: manifest }, {});
+  expect((await why(layer)).text).toContain(`undo: team/app@${manifest} was deleted 2026-01-02`);
+  expect((await run("gc preview")).text).toContain(`kept     ${layer} 5 B (undo)`);
+
+  await pass(170);
+  expect((await run("gc run")).text).toContain(`trashed  ${layer} 5 B`);
+  expect((await why(layer)).text).toContain("it is in the trash since");
+
+  await pass(25);
+  expect((await run("gc preview")).text).toContain(`remove   ${layer} 5 B`);
+  expect((await run("gc run", { quiet: true })).text).toContain("3 blobs");
+  const gone = await why(layer);
+  expect(gone).toMatchObject({ exit: 1 });
+  expect(gone.text).toContain("it was collected");
+  expect(gone.text).toContain("at last it was shown by team/app");
+});
+
+test("status says what the last round did, and why of an unknown digest that nothing is known", async () => {
+  const { blob, run, why, pass } = await rig();
+  expect((await run("gc status")).text).toContain("no round has ended yet");
+  await blob(app, "orphan");
+  await pass(30);
+  await run("gc run");
+  const status = await run("gc status");
+  expect(status.text).toContain("1 blob (6 B) to the trash");
+  expect(status.text).toContain("in the trash: 1 blob, 6 B");
+  expect((await why(digestOf("never"))).text).toContain("nothing is recorded of it");
+});
+
+test("garbage-collect beside a server is a round: leases and undo hold, untagged manifests go late", async () => {
+  const { image, run, pass, lookup } = await rigWithLookup();
+  const untagged = await image(app, "untagged");
+  await image(app, "tagged", { tag: "v1" });
+  const early = await run("garbage-collect", { deleteUntagged: true });
+  expect(early.text).toContain("0 untagged manifests deleted");
+  await pass(30);
+  const preview = await run("garbage-collect", { deleteUntagged: true, dryRun: true });
+  expect(preview.text).toContain(`team/app: manifest eligible for deletion: ${untagged}`);
+  expect(await lookup(untagged)).toBe(true);
+  const late = await run("garbage-collect", { deleteUntagged: true });
+  expect(late.text).toContain("1 untagged manifest deleted");
+  expect(late.text).toContain("the registry is running");
+  expect(await lookup(untagged)).toBe(false);
+});
+
+test("garbage-collect alone with the storage does it at once, but for what can be taken back", async () => {
+  const { blob, image, registry, run, context } = await rig(false);
+  const orphan = await blob(app, "orphan");
+  const deleted = await image(app, "deleted", { tag: "v1" });
+  await registry.manifests.remove(app, { kind: "digest", digest: deleted }, {});
+  const { exit, text } = await run("garbage-collect");
+  expect(exit).toBe(0);
+  expect(text).toContain("1 blobs (6 B) and 0 manifests removed");
+  expect(text).toContain("3 blobs kept, because what needs them was deleted lately");
+  expect(await context.blobs.sizeOf(orphan)).toBeUndefined();
+});
+
+async function rigWithLookup() {
+  const all = await rig();
+  const lookup = async (digest: Parameters<typeof all.context.lookup.findManifest>[1]) =>
+    (await all.context.lookup.findManifest(app, digest)) !== undefined;
+  return { ...all, lookup };
+}
