@@ -45,6 +45,7 @@ export class Pusher {
   readonly #images = new Set<string>();
   /** Blobs that were acknowledged in the own repository and that no image names. */
   readonly #spares = new Set<string>();
+  /** Tags that were ever pushed to the own repository, acknowledged or not. */
   readonly #tags = new Set<string>();
   /** Images that were acknowledged, whatever their repository. */
   pushes = 0;
@@ -71,7 +72,7 @@ export class Pusher {
   async step(): Promise<void> {
     const { random } = this.#parts;
     const kind = random.next();
-    if (kind < 0.06 && this.#tags.size > 0) await this.deleteTag();
+    if (kind < 0.06 && this.#tagsThere().length > 0) await this.deleteTag();
     else if (kind < 0.1 && this.#images.size > 2) await this.deleteImage();
     else if (kind < 0.15) await this.pushSpare();
     else if (kind < 0.18 && this.#spares.size > 0) await this.deleteSpare();
@@ -91,6 +92,7 @@ export class Pusher {
     for (const blob of [...layers, config]) await this.#provide(repository, blob);
     const bytes = manifestBytes(config, layers);
     const digest = digestOf(bytes);
+    if (!isShared) this.#tags.add(tag);
     const writes: Write[] = [
       { register: manifestRegister(repository, digest), value: digest },
       { register: tagRegister(repository, tag), value: digest },
@@ -104,7 +106,6 @@ export class Pusher {
     this.pushes += 1;
     if (isShared) return;
     this.#images.add(digest);
-    this.#tags.add(tag);
   }
 
   /** Sees that the repository has the blob, as clients do: asks, mounts, or uploads. */
@@ -179,9 +180,8 @@ export class Pusher {
   }
 
   async deleteTag(): Promise<void> {
-    const tag = this.#parts.random.pick([...this.#tags]);
+    const tag = this.#parts.random.pick(this.#tagsThere());
     const repository = this.#ownRepository;
-    this.#tags.delete(tag);
     await this.#delete(`/v2/${repository}/manifests/${tag}`, [
       { register: tagRegister(repository, tag), value: undefined },
     ]);
@@ -193,14 +193,22 @@ export class Pusher {
     const digest = random.pick([...this.#images]);
     const repository = this.#ownRepository;
     this.#images.delete(digest);
-    const tags = [...this.#tags].filter(
-      (tag) => oracle.certain(tagRegister(repository, tag)) === digest,
+    // Not what was asked for decides, but what is there: a deletion may have been broken off.
+    const tags = [...this.#tags].filter((tag) =>
+      oracle.possible(tagRegister(repository, tag)).has(digest),
     );
-    for (const tag of tags) this.#tags.delete(tag);
     await this.#delete(`/v2/${repository}/manifests/${digest}`, [
       { register: manifestRegister(repository, digest), value: undefined },
       ...tags.map((tag) => ({ register: tagRegister(repository, tag), value: undefined })),
     ]);
+  }
+
+  /** Tags of the own repository that may be there. */
+  #tagsThere(): readonly string[] {
+    const { oracle } = this.#parts;
+    return [...this.#tags].filter((tag) =>
+      [...oracle.possible(tagRegister(this.#ownRepository, tag))].some((held) => held !== undefined),
+    );
   }
 
   async #delete(target: string, writes: readonly Write[]): Promise<void> {
