@@ -187,15 +187,24 @@ export class Adoption {
     return isReplaced;
   }
 
-  /** Compares names and stamps; reads nothing. */
+  /**
+   * Compares names and stamps; reads nothing. That a manifest or a blob has a folder says nothing:
+   * a deletion that was broken off leaves it without its link, and the row it did not come to.
+   */
   async #isSame(name: RepositoryName, recorded: RepositorySnapshot): Promise<boolean> {
     const { links } = this.#parts;
     const revisions = await links.listRevisions(name);
     if (revisions.length !== recorded.manifests.size) return false;
-    if (revisions.some((digest) => !recorded.manifests.has(digest))) return false;
+    for (const digest of revisions) {
+      if (!recorded.manifests.has(digest)) return false;
+      if (!(await links.hasLinkOf("revision", name, digest))) return false;
+    }
     const layers = await links.listLayers(name);
     if (layers.length !== recorded.blobs.size) return false;
-    if (layers.some((digest) => !recorded.blobs.has(digest))) return false;
+    for (const digest of layers) {
+      if (!recorded.blobs.has(digest)) return false;
+      if (!(await links.hasLinkOf("layer", name, digest))) return false;
+    }
     const tags = await links.listTags(name);
     if (tags.length !== recorded.tags.size) return false;
     for (const tag of tags) {

@@ -53,6 +53,16 @@ export class LinkStore {
     return (await this.#objects.stat(tagCurrentKey(name, tag)))?.stamp;
   }
 
+  /** False when a manifest or a blob has a folder here and no link in it. */
+  async hasLinkOf(
+    kind: "revision" | "layer",
+    name: RepositoryName,
+    digest: Digest,
+  ): Promise<boolean> {
+    const folder = kind === "revision" ? revisionFolder(name, digest) : layerFolder(name, digest);
+    return (await this.#objects.stat(`${folder}/link`)) !== undefined;
+  }
+
   /** Points the tag at the manifest. `current/link` is last: before it, the tag is unchanged. */
   async writeTag(name: RepositoryName, tag: Tag, digest: Digest): Promise<Link> {
     await this.#write(tagIndexKey(name, tag, digest), digest);
