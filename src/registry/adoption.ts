@@ -185,7 +185,7 @@ export class Adoption {
       const record = link && (await this.#parts.reader.record(digest, link.modifiedAtMs));
       if (record !== undefined) {
         manifests.push(record);
-      } else if (await links.hasRevision(name, digest)) {
+      } else if (await links.hasLinkOf("revision", name, digest)) {
         unreadable.manifests += 1;
         this.#reportUnreadable(name, digest);
       } else {
@@ -264,15 +264,24 @@ export class Adoption {
     return this.#knewAll;
   }
 
-  /** Compares names and stamps; reads nothing. */
+  /**
+   * Compares names and stamps; reads nothing. That a manifest or a blob has a folder says nothing:
+   * a deletion that was broken off leaves it without its link, and the row it did not come to.
+   */
   async #isSame(name: RepositoryName, recorded: RepositorySnapshot): Promise<boolean> {
     const { links } = this.#parts;
     const revisions = await links.listRevisions(name);
     if (revisions.length !== recorded.manifests.size) return false;
-    if (revisions.some((digest) => !recorded.manifests.has(digest))) return false;
+    for (const digest of revisions) {
+      if (!recorded.manifests.has(digest)) return false;
+      if (!(await links.hasLinkOf("revision", name, digest))) return false;
+    }
     const layers = await links.listLayers(name);
     if (layers.length !== recorded.blobs.size) return false;
-    if (layers.some((digest) => !recorded.blobs.has(digest))) return false;
+    for (const digest of layers) {
+      if (!recorded.blobs.has(digest)) return false;
+      if (!(await links.hasLinkOf("layer", name, digest))) return false;
+    }
     const tags = await links.listTags(name);
     if (tags.length !== recorded.tags.size) return false;
     for (const tag of tags) {

@@ -63,6 +63,16 @@ export class LinkStore {
     return (await this.#objects.stat(tagCurrentKey(name, tag)))?.stamp;
   }
 
+  /** False when a manifest or a blob has a folder here and no link in it. */
+  async hasLinkOf(
+    kind: "revision" | "layer",
+    name: RepositoryName,
+    digest: Digest,
+  ): Promise<boolean> {
+    const folder = kind === "revision" ? revisionFolder(name, digest) : layerFolder(name, digest);
+    return (await this.#objects.stat(`${folder}/link`)) !== undefined;
+  }
+
   /** Points the tag at the manifest. `current/link` is last: before it, the tag is unchanged. */
   async writeTag(name: RepositoryName, tag: Tag, digest: Digest): Promise<Link> {
     await this.#write(tagIndexKey(name, tag, digest), digest);
@@ -182,11 +192,6 @@ export class LinkStore {
     return isRemoved;
   }
 
-  /** True when there is a link for the manifest, whether it can be read or not. */
-  async hasRevision(name: RepositoryName, digest: Digest): Promise<boolean> {
-    return (await this.#objects.stat(`${revisionFolder(name, digest)}/link`)) !== undefined;
-  }
-
   /**
    * Finishes deletes that were broken off: folders of manifests, blobs and tags whose link is gone
    * already. The caller holds the repository's lock; a push that makes the same folder meanwhile
@@ -195,11 +200,12 @@ export class LinkStore {
   async clearRemnants(name: RepositoryName): Promise<void> {
     const folders: string[] = [];
     for (const digest of await this.listRevisions(name)) {
-      if (!(await this.hasRevision(name, digest))) folders.push(revisionFolder(name, digest));
+      if (await this.hasLinkOf("revision", name, digest)) continue;
+      folders.push(revisionFolder(name, digest));
     }
     for (const digest of await this.listLayers(name)) {
-      const folder = layerFolder(name, digest);
-      if ((await this.#objects.stat(`${folder}/link`)) === undefined) folders.push(folder);
+      if (await this.hasLinkOf("layer", name, digest)) continue;
+      folders.push(layerFolder(name, digest));
     }
     await this.#objects.removeEmptyFolders(folders);
     for (const tag of await this.listTags(name)) {

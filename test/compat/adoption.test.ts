@@ -191,6 +191,22 @@ describe("a directory that Distribution wrote", () => {
     });
   });
 
+  test("is not served what a broken-off deletion has taken the link of", async () => {
+    const digest = tree.image("team/app", "one", []);
+    const layer = tree.layer("team/app", "two");
+    const first = await start();
+    await adopt(first);
+    await stop(first);
+    const at = "repositories/team/app";
+    rmSync(tree.path(`${at}/_manifests/revisions/sha256/${hexOf(digest)}/link`));
+    rmSync(tree.path(`${at}/_layers/sha256/${hexOf(layer)}/link`));
+    const answers = await beforeAndAfter(async (opened) => ({
+      manifest: await pulled(opened, "team/app", digest),
+      layer: await blob(opened, "team/app", layer),
+    }));
+    expect(answers).toEqual({ manifest: "manifestUnknown", layer: "blobUnknown" });
+  });
+
   test("loses no image with every database that Berth made of it", async () => {
     const digest = tree.image("team/app", "one", ["v1"]);
     const first = await start();

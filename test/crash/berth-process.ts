@@ -2,6 +2,10 @@
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { version } from "../../src/cli/version.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { CommandValues } from "../../src/server/commands/command.ts";
+import { runCommand } from "../../src/server/run-command.ts";
 import { freePort } from "../support/processes.ts";
 import { configuration, type RegistryConfig, registryCommand } from "../support/registry-server.ts";
 import {
@@ -71,6 +75,18 @@ export class BerthProcess {
       }
       await Bun.sleep(pollMs);
     }
+  }
+
+  /** A command in the running server: its exit code and what it printed. */
+  async command(
+    name: string,
+    values: CommandValues = {},
+  ): Promise<{ readonly exit: number; readonly lines: readonly string[] }> {
+    const { config } = loadConfig({ text: readFileSync(this.#config, "utf8"), environment: {} });
+    const lines: string[] = [];
+    const signal = AbortSignal.timeout(readyMsMax);
+    const print = (line: string): void => void lines.push(line);
+    return { exit: await runCommand(config, { name, values, version, signal, print }), lines };
   }
 
   get pid(): number {

@@ -39,6 +39,8 @@ export class Trial implements AsyncDisposable {
   readonly corrupt: string[] = [];
   readonly broken: string[] = [];
   readonly litter: string[] = [];
+  /** What fsck found after a fault. */
+  readonly unclean: string[] = [];
   /** What a registry in good health refused. */
   readonly refused: string[] = [];
   readonly #journal: Journal;
@@ -84,7 +86,9 @@ export class Trial implements AsyncDisposable {
     const temporary = ageTemporaryFiles(dataFolder);
     this.readyMs.push(await this.berth.start());
     const served = await this.oracle.verify(this.client);
+    const fsck = await this.berth.command("fsck");
     const mark = (line: string): string => `${label}: ${line}`;
+    if (fsck.exit !== 0) this.unclean.push(...fsck.lines.filter(isError).map(mark));
     this.lost.push(...served.lost.map(mark));
     this.corrupt.push(...[...disk.corrupt, ...served.corrupt].map(mark));
     this.broken.push(...served.broken.map(mark));
@@ -105,12 +109,13 @@ export class Trial implements AsyncDisposable {
 
   /** What every trial promises. */
   figures(): readonly Figure[] {
-    const { lost, corrupt, broken, litter, refused } = this;
+    const { lost, corrupt, broken, litter, unclean, refused } = this;
     return [
       none("acknowledged operations lost", lost),
       none("wrong bytes, served or under a final name", corrupt),
       none("images that a tag or a manifest names and that cannot be pulled", broken),
       none("files left that should not be", litter),
+      none("errors that fsck finds", unclean),
       none("requests refused, or unanswered, in good health", [...refused, ...this.client.hangs]),
     ];
   }
@@ -136,6 +141,8 @@ export class Trial implements AsyncDisposable {
     if (this.#requestsLeft === 0) this.#reached.resolve();
   }
 }
+
+const isError = (line: string): boolean => line.startsWith("error");
 
 /** A figure that counts what must not be, with the first of it. */
 export function none(name: string, found: readonly string[]): Figure {
