@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset } from "./dataset.ts";
-import { blobPath, openDataset } from "./dataset.ts";
+import { openDataset } from "./dataset.ts";
 import { describeMachine, missingTools } from "./machine.ts";
 import { berth } from "./peers/berth.ts";
 import { distribution2, distribution3 } from "./peers/distribution.ts";
@@ -20,7 +20,9 @@ import type { Settings } from "./settings.ts";
 import { readSettings } from "./settings.ts";
 import { targets } from "./targets.ts";
 import { pushCeiling } from "./transfer.ts";
+import { blobPath } from "./tree.ts";
 import type { Context, Measurement, Work } from "./work.ts";
+import { collect, collectPreview } from "./works/collect.ts";
 import { getLargeBlob, getLargeBlobDiscarded } from "./works/get-large-blob.ts";
 import { apiVersion, catalogPage, tagsPage, tagsWhole } from "./works/listings.ts";
 import { manifestByTag, manifestWithPassword } from "./works/manifest.ts";
@@ -44,6 +46,8 @@ const works: readonly Work[] = [
   putLargeBlobOnDisk(),
   putLargeBlobInMemory(),
   memory(),
+  collect(),
+  collectPreview(),
   start(),
   startOnForeignDirectory(),
 ];

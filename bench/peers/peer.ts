@@ -1,6 +1,6 @@
 /** A contestant that serves, and what all of them need to be started and stopped. */
 import { createServer } from "node:net";
-import { manifestMediaType } from "../dataset.ts";
+import { manifestMediaType } from "../tree.ts";
 
 export interface Peer {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** Manifests by tag, open and behind htpasswd: the request that every pull begins with. */
-import { manifestMediaType } from "../dataset.ts";
+import { manifestMediaType } from "../tree.ts";
 import type { Answer } from "../load.ts";
 import { loadWork } from "../load.ts";
 import type { Context, Work } from "../work.ts";

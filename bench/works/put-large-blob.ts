@@ -8,11 +8,12 @@
 import { mkdirSync } from "node:fs";
 import { open as openFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { blobPath } from "../dataset.ts";
+
 import { measureCost } from "../measure.ts";
 import { waitForAnswer } from "../peers/peer.ts";
 import { run } from "../process.ts";
 import { push, verifyBlob } from "../transfer.ts";
+import { blobPath } from "../tree.ts";
 import type { Context, Measurement, Session, Work } from "../work.ts";
 import { registries } from "../work.ts";
 
