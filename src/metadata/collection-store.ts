@@ -28,6 +28,8 @@ export interface CollectionStore {
   emptyRepositories(limit: number): Promise<readonly RepositoryName[]>;
 
   stateOf(digest: Digest): Promise<BlobState | undefined>;
+  /** Those of the blobs that have a row. Cheap when they lie close together, as in one folder. */
+  recordedAmong(digests: readonly Digest[]): Promise<readonly Digest[]>;
   /** Manifests that name the blob or are it, `limit` at most. */
   referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]>;
   /** True when a repository that cannot be read whole holds the blob, or may do so. */

@@ -66,6 +66,15 @@ export class SqlCollectionStore implements CollectionStore {
     return row === undefined ? undefined : stateOf(row);
   }
 
+  async recordedAmong(digests: readonly Digest[]): Promise<readonly Digest[]> {
+    const wanted = new Set(digests);
+    const sorted = [...wanted].sort();
+    const [first, last] = [sorted[0], sorted.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const rows = await this.#database.all(this.#reading.between, { first, last });
+    return rows.map((row) => row.digest).filter((digest) => wanted.has(digest));
+  }
+
   async referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]> {
     const rows = await this.#database.all(this.#reading.references, { digest, limit });
     return rows.map((row) => ({ repository: row.name, manifest: row.digest, role: row.role }));
