@@ -50,7 +50,8 @@ export class TreeWriter {
       }),
     );
     const blobs = [config, ...layers];
-    for (const { digest } of blobs) writeLink(layerPath(this.#tree, { repository, digest }), digest);
+    for (const { digest } of blobs)
+      writeLink(layerPath(this.#tree, { repository, digest }), digest);
     writeLink(revisionPath(this.#tree, { repository, digest: manifest.digest }), manifest.digest);
     return { ...manifest, blobs };
   }

@@ -23,8 +23,8 @@ export interface Round {
   readonly problem?: string;
 }
 
-/** Longer than the grace and the hour by which a lease may be behind. */
-export const graceHours = 48;
+/** Longer than what was deleted can be taken back, and than the grace. */
+export const graceHours = 10 * 24;
 
 /** Starts it on a tree that it has never seen, and waits until it knows all of it. */
 export async function startCollectingServer(options: StartOptions): Promise<CollectingServer> {

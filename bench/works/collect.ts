@@ -33,7 +33,8 @@ export function collect(): Work {
     ...common,
     id: "collect",
     title: "collecting 1,000 of 12,000 images, 48,050 blobs",
-    checked: "that 4,000 blobs are gone, by name, and the other 44,050 there; of Berth, 404 and digests",
+    checked:
+      "that 4,000 blobs are gone, by name, and the other 44,050 there; of Berth, 404 and digests",
     open: async (context) => open(context, { isDry: false }),
   };
 }

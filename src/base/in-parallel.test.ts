@@ -13,7 +13,7 @@ test("every item has its turn, and never more than the limit at once", async () 
     done.push(item);
   });
   expect(most).toBe(3);
-  expect(done.sort()).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  expect(done.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7]);
 });
 
 test("nothing is nothing", async () => {

@@ -272,7 +272,8 @@ export class Collector {
   /** True for one that has its place again, or is to have it. The caller holds its locks. */
   async #comesBack(digest: Digest): Promise<boolean> {
     const { blobs, metadata, leases, undo } = this.#parts;
-    const isInPlace = (await blobs.sizeOf(digest)) !== undefined;
+    // Without leaving the thread: it is asked of every blob that ends.
+    const isInPlace = blobs.content(digest) !== undefined;
     const state = await metadata.collection.stateOf(digest);
     const isWanted =
       state?.isReferenced === true || leases.isFresh(digest) || (await undo.keeps(digest));

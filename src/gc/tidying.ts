@@ -96,23 +96,24 @@ export async function removeLooseLinks(tidying: Tidying): Promise<number> {
 async function removeTheseLinks(loose: readonly BlobLink[], tidying: Tidying): Promise<number> {
   const { pace, mayGoOn } = tidying;
   let removed = 0;
-  await inParallel(batchesByRepository(loose), repositoriesAtOnce, async ([name, digests]) => {
+  await inParallel(batchesByRepository(loose), repositoriesAtOnce, async (links) => {
     if (!(await mayGoOn())) return;
-    await pace(digests.length);
-    const count = await removeLinksFrom(name, digests, tidying);
+    await pace(links.length);
+    const count = await removeLinks(links, tidying);
     removed += count;
   });
   return removed;
 }
 
-async function removeLinksFrom(
-  name: RepositoryName,
-  digests: readonly Digest[],
-  parts: Parts,
-): Promise<number> {
+/** Of one repository. */
+async function removeLinks(loose: readonly BlobLink[], parts: Parts): Promise<number> {
+  const digests = loose.map((link) => link.digest);
+  const [name] = loose.map((link) => link.repository);
+  if (name === undefined) return 0;
   return holdDigests(parts.locks, digests, async () => {
+    const revision = await parts.metadata.collection.revisionOf(name);
     const own: Digest[] = [];
-    for (const digest of digests) if (await mayUnlink(name, digest, parts)) own.push(digest);
+    for (const link of loose) if (await mayUnlink(link, revision, parts)) own.push(link.digest);
     if (own.length > 0) await unlinkFrom(name, own, parts);
     return own.length;
   });
@@ -120,11 +121,14 @@ async function removeLinksFrom(
 
 /** Everything may have changed since the query. The caller holds the blob's lock. */
 async function mayUnlink(
-  name: RepositoryName,
-  digest: Digest,
+  link: BlobLink,
+  revision: string | undefined,
   { metadata, leases }: Parts,
 ): Promise<boolean> {
-  const isLoose = await metadata.collection.isLoose(name, digest);
+  const { repository, digest } = link;
+  // A manifest that needs the blob again would have been recorded in the repository.
+  const isLoose =
+    revision === link.revision || (await metadata.collection.isLoose(repository, digest));
   const state = await metadata.collection.stateOf(digest);
   if (!isLoose || leases.isFresh(digest) || state === undefined) return false;
   // One that nobody references at all goes the other way, links and bytes together.
@@ -132,14 +136,11 @@ async function mayUnlink(
   return !(await metadata.collection.isFrozen(digest));
 }
 
-function batchesByRepository(
-  links: readonly BlobLink[],
-): readonly (readonly [RepositoryName, readonly Digest[]])[] {
-  const batches: (readonly [RepositoryName, readonly Digest[]])[] = [];
-  for (const [name, own] of Map.groupBy(links, (link) => link.repository)) {
+function batchesByRepository(links: readonly BlobLink[]): readonly (readonly BlobLink[])[] {
+  const batches: (readonly BlobLink[])[] = [];
+  for (const own of Map.groupBy(links, (link) => link.repository).values()) {
     for (let start = 0; start < own.length; start += linksPerBatch) {
-      const digests = own.slice(start, start + linksPerBatch).map((link) => link.digest);
-      batches.push([name, digests]);
+      batches.push(own.slice(start, start + linksPerBatch));
     }
   }
   return batches;

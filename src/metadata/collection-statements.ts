@@ -125,7 +125,7 @@ function prepareWindows(database: Database<MetadataTables>) {
         )
         .innerJoin("blobs", "blobs.id", "loose.blob_id")
         .innerJoin("repositories", "repositories.id", "loose.repository_id")
-        .select(["repositories.name", "blobs.digest"])
+        .select(["repositories.name", "repositories.revision", "blobs.digest"])
         .where("blobs.touched_at_ms", "<", param.touchedBeforeMs)
         .where("blobs.trashed_at_ms", "is", null),
     ),
@@ -134,6 +134,10 @@ function prepareWindows(database: Database<MetadataTables>) {
 
 function prepareRepositories(database: Database<MetadataTables>) {
   return {
+    revision: database.prepare(
+      (query, param: Placeholders<{ readonly repository: RepositoryName }>) =>
+        query.selectFrom("repositories").select("revision").where("name", "=", param.repository),
+    ),
     emptyRepositories: database.prepare((query, param: Placeholders<{ readonly limit: number }>) =>
       query
         .selectFrom("repositories")

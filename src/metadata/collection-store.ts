@@ -24,6 +24,8 @@ export interface CollectionStore {
   looseLinks(window: Window): Promise<Seen<BlobLink>>;
   /** True when no manifest of that repository names the blob. */
   isLoose(repository: RepositoryName, digest: Digest): Promise<boolean>;
+  /** Another one whenever anything was recorded of the repository; undefined when there is none. */
+  revisionOf(repository: RepositoryName): Promise<string | undefined>;
   /** Repositories without manifest, tag and blob, `limit` at most. */
   emptyRepositories(limit: number): Promise<readonly RepositoryName[]>;
 
@@ -100,4 +102,6 @@ export interface Seen<T> {
 export interface BlobLink {
   readonly repository: RepositoryName;
   readonly digest: Digest;
+  /** The repository's when the link was looked at: `revisionOf` tells whether anything changed. */
+  readonly revision: string;
 }

@@ -47,13 +47,22 @@ export class SqlCollectionStore implements CollectionStore {
   async looseLinks(window: Window): Promise<Seen<BlobLink>> {
     const args = rangeOf(window);
     const rows = await this.#database.all(this.#reading.looseLinks, args);
-    const found = rows.map((row) => ({ repository: row.name, digest: row.digest }));
+    const found = rows.map((row) => ({
+      repository: row.name,
+      digest: row.digest,
+      revision: String(row.revision),
+    }));
     return { found, next: await this.#next(args.upTo) };
   }
 
   async isLoose(repository: RepositoryName, digest: Digest): Promise<boolean> {
     const row = await this.#database.first(this.#reading.useIn, { repository, digest });
     return row === undefined;
+  }
+
+  async revisionOf(repository: RepositoryName): Promise<string | undefined> {
+    const row = await this.#database.first(this.#reading.revision, { repository });
+    return row === undefined ? undefined : String(row.revision);
   }
 
   async emptyRepositories(limit: number): Promise<readonly RepositoryName[]> {
