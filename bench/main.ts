@@ -23,11 +23,17 @@ import { pushCeiling } from "./transfer.ts";
 import { blobPath } from "./tree.ts";
 import type { Context, Measurement, Work } from "./work.ts";
 import { collect, collectPreview } from "./works/collect.ts";
+import { collectBeside } from "./works/collect-beside.ts";
 import { getLargeBlob, getLargeBlobDiscarded } from "./works/get-large-blob.ts";
 import { apiVersion, catalogPage, tagsPage, tagsWhole } from "./works/listings.ts";
 import { manifestByTag, manifestWithPassword } from "./works/manifest.ts";
 import { memory } from "./works/memory.ts";
-import { putLargeBlobInMemory, putLargeBlobOnDisk } from "./works/put-large-blob.ts";
+import {
+  putLargeBlobInMemory,
+  putLargeBlobOnDisk,
+  putLargeBlobUnsynced,
+} from "./works/put-large-blob.ts";
+import { pushSmallImages, pushSmallImagesUnsynced } from "./works/push-small-images.ts";
 import { getSmallBlob, headBlob } from "./works/small-blob.ts";
 import { start, startOnForeignDirectory } from "./works/start.ts";
 
@@ -44,10 +50,14 @@ const works: readonly Work[] = [
   catalogPage(),
   manifestWithPassword(),
   putLargeBlobOnDisk(),
+  putLargeBlobUnsynced(),
   putLargeBlobInMemory(),
+  pushSmallImages(),
+  pushSmallImagesUnsynced(),
   memory(),
   collect(),
   collectPreview(),
+  ...collectBeside(),
   start(),
   startOnForeignDirectory(),
 ];

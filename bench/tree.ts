@@ -124,7 +124,7 @@ export function writeLink(directory: string, digest: string): void {
   writeFileSync(join(directory, "link"), digest);
 }
 
-function repositoryPath(tree: string, repository: string): string {
+export function repositoryPath(tree: string, repository: string): string {
   return join(tree, "docker/registry/v2/repositories", repository);
 }
 

@@ -97,7 +97,7 @@ export function verifyCollected({ tree, deleted }: MendedTree): void {
 }
 
 /** The digests of all blobs that have bytes. */
-function listBlobs(tree: string): ReadonlySet<string> {
+export function listBlobs(tree: string): ReadonlySet<string> {
   const folder = blobsPath(tree);
   const digests = readdirSync(folder).flatMap((prefix) =>
     readdirSync(join(folder, prefix)).filter((hex) =>

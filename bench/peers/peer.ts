@@ -23,6 +23,8 @@ export interface StartOptions {
   /** For configuration, temporary files and the log. */
   readonly runDirectory: string;
   readonly htpasswdFile?: string;
+  /** Berth's own setting, which no other contestant knows. */
+  readonly durability?: "none";
 }
 
 export interface Server {
