@@ -179,11 +179,16 @@ export class Collector {
   }
 
   async #trashUnreferenced(round: RoundOptions, result: Tally): Promise<void> {
+    let waiting: readonly BlobState[] = [];
     for await (const candidates of this.#candidates()) {
       if (round.signal.aborted || (await this.#problem()) !== undefined) return;
       await round.pace(candidates.length + 1);
-      for (const batch of batchesOf(candidates)) await this.#trashBatch(batch, round, result);
+      waiting = [...waiting, ...candidates];
+      if (waiting.length < blobsPerBatch) continue;
+      for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
+      waiting = [];
     }
+    for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
   }
 
   async #trashBatch(
@@ -207,7 +212,9 @@ export class Collector {
       await metadata.collection.markTrashed([...moved], clock.nowMs());
       // Rows without bytes: named by a manifest once, and never pushed.
       const bytesless = gone.map((blob) => blob.digest).filter((digest) => !moved.has(digest));
-      await endBlobs(bytesless, await linksTo(bytesless, this.#parts), this.#parts);
+      if (bytesless.length > 0) {
+        await endBlobs(bytesless, await linksTo(bytesless, this.#parts), this.#parts);
+      }
       for (const { digest, sizeBytes = 0 } of gone.filter((blob) => moved.has(blob.digest))) {
         result.trashedBlobs += 1;
         result.trashedBytes += sizeBytes;

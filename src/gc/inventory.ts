@@ -50,7 +50,7 @@ async function inventoryOf(
 ): Promise<number> {
   await pace(digests.length + 1);
   const unknown: FoundBlob[] = [];
-  const recorded = new Set(await metadata.collection.recordedAmong(digests));
+  const recorded = await metadata.collection.recordedAmong(digests);
   for (const digest of digests) {
     if (recorded.has(digest)) continue;
     const sizeBytes = await blobs.sizeOf(digest);

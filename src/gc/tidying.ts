@@ -56,7 +56,7 @@ export async function endBlobs(
     locks.shared(`repository:${name}`, () => links.removeLayers(name, own)),
   );
   await blobs.emptyTrash(digests);
-  for (const [name, own] of linked) await metadata.collection.unlink(name, own);
+  if (linked.size > 0) await metadata.collection.unlink(linked);
   await metadata.collection.forget(digests);
 }
 
@@ -67,7 +67,7 @@ async function unlinkFrom(
 ): Promise<void> {
   await locks.shared(`repository:${name}`, async () => {
     await links.removeLayers(name, digests);
-    await metadata.collection.unlink(name, digests);
+    await metadata.collection.unlink(new Map([[name, digests]]));
   });
 }
 

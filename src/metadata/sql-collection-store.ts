@@ -75,13 +75,17 @@ export class SqlCollectionStore implements CollectionStore {
     return row === undefined ? undefined : stateOf(row);
   }
 
-  async recordedAmong(digests: readonly Digest[]): Promise<readonly Digest[]> {
-    const wanted = new Set(digests);
-    const sorted = [...wanted].sort();
-    const [first, last] = [sorted[0], sorted.at(-1)];
-    if (first === undefined || last === undefined) return [];
+  async recordedAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+    let [first] = digests;
+    if (first === undefined) return new Set();
+    let last = first;
+    for (const digest of digests) {
+      if (digest < first) first = digest;
+      if (digest > last) last = digest;
+    }
     const rows = await this.#database.all(this.#reading.between, { first, last });
-    return rows.map((row) => row.digest).filter((digest) => wanted.has(digest));
+    const recorded = new Set(rows.map((row) => row.digest));
+    return new Set(digests.filter((digest) => recorded.has(digest)));
   }
 
   async referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]> {
@@ -153,10 +157,14 @@ export class SqlCollectionStore implements CollectionStore {
     );
   }
 
-  unlink(repository: RepositoryName, digests: readonly Digest[]): Promise<void> {
-    const rows = [...digests].sort().map((digest) => ({ repository, digest }));
+  unlink(links: ReadonlyMap<RepositoryName, readonly Digest[]>): Promise<void> {
+    // In one order for all, so that two processes cannot wait for each other's rows.
+    const repositories = [...links.keys()].sort().map((repository) => ({ repository }));
+    const rows = repositories.flatMap(({ repository }) =>
+      [...(links.get(repository) ?? [])].sort().map((digest) => ({ repository, digest })),
+    );
     return this.#write(async (transaction) => {
-      await transaction.run(this.#writing.countUp, { repository });
+      await transaction.runAll(this.#writing.countUp, repositories);
       await transaction.runAll(this.#writing.unlink, rows);
     });
   }
