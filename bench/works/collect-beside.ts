@@ -155,14 +155,14 @@ async function alternate(scene: Scene): Promise<Windows> {
   for (const key of ["trashedBlobs", "removedBlobs"] as const) {
     await quiet();
     await server.forward(graceHours);
-    let isOver = false;
+    const state = { isOver: false };
     const round = server.round({ isFull: false }).finally(() => {
-      isOver = true;
+      state.isOver = true;
     });
-    while (!isOver) {
+    while (!state.isOver) {
       const window = await load();
       // One in which the round ended was partly a quiet one.
-      if (!isOver) during.push(window);
+      if (!state.isOver) during.push(window);
     }
     counts[key] = (await round)[key];
   }

@@ -179,11 +179,11 @@ export class Collector {
   }
 
   async #trashUnreferenced(round: RoundOptions, result: Tally): Promise<void> {
-    let waiting: readonly BlobState[] = [];
+    let waiting: BlobState[] = [];
     for await (const candidates of this.#candidates()) {
       if (round.signal.aborted || (await this.#problem()) !== undefined) return;
       await round.pace(candidates.length + 1);
-      waiting = [...waiting, ...candidates];
+      waiting.push(...candidates);
       if (waiting.length < blobsPerBatch) continue;
       for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
       waiting = [];
