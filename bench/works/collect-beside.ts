@@ -159,6 +159,8 @@ async function alternate(scene: Scene): Promise<Windows> {
     const round = server.round({ isFull: false }).finally(() => {
       state.isOver = true;
     });
+    // Its failure is thrown below; a load that fails first must not leave it to nobody.
+    round.catch(() => undefined);
     while (!state.isOver) {
       const window = await load();
       // One in which the round ended was partly a quiet one.

@@ -207,7 +207,9 @@ export class Pusher {
   #tagsThere(): readonly string[] {
     const { oracle } = this.#parts;
     return [...this.#tags].filter((tag) =>
-      [...oracle.possible(tagRegister(this.#ownRepository, tag))].some((held) => held !== undefined),
+      [...oracle.possible(tagRegister(this.#ownRepository, tag))].some(
+        (held) => held !== undefined,
+      ),
     );
   }
 
