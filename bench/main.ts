@@ -28,12 +28,12 @@ import { getLargeBlob, getLargeBlobDiscarded } from "./works/get-large-blob.ts";
 import { apiVersion, catalogPage, tagsPage, tagsWhole } from "./works/listings.ts";
 import { manifestByTag, manifestWithPassword } from "./works/manifest.ts";
 import { memory } from "./works/memory.ts";
+import { pushSmallImages, pushSmallImagesUnsynced } from "./works/push-small-images.ts";
 import {
   putLargeBlobInMemory,
   putLargeBlobOnDisk,
   putLargeBlobUnsynced,
 } from "./works/put-large-blob.ts";
-import { pushSmallImages, pushSmallImagesUnsynced } from "./works/push-small-images.ts";
 import { getSmallBlob, headBlob } from "./works/small-blob.ts";
 import { start, startOnForeignDirectory } from "./works/start.ts";
 
