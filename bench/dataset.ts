@@ -9,23 +9,16 @@
  * which makes 2,000 repositories and 12,000 images beside bench/tags. It is made once and kept;
  * who writes beside the layout gets a copy of hard links.
  */
-import { createHash, randomFillSync } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { randomFillSync } from "node:crypto";
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { run } from "./process.ts";
 import type { Settings } from "./settings.ts";
 import { imageCount, repositoryCount, smallBlobBytes, tagCount } from "./settings.ts";
+import type { BlobFacts } from "./tree.ts";
+import { blobPath, layerPath, TreeWriter, writeLink } from "./tree.ts";
 
-export const manifestMediaType = "application/vnd.oci.image.manifest.v1+json";
 export const blobsRepository = "bench/blobs";
 export const tagsRepository = "bench/tags";
 
@@ -35,11 +28,6 @@ const imagesPerRepository = 6;
 const smallBlobCount = 64;
 const uploadCount = 20;
 const sampleCount = 256;
-
-interface BlobFacts {
-  readonly digest: string;
-  readonly sizeBytes: number;
-}
 
 interface TaggedFacts extends BlobFacts {
   readonly repository: string;
@@ -85,12 +73,6 @@ export async function copyTree(dataset: Dataset, target: string): Promise<void> 
   await rename(unfinished, target);
 }
 
-/** The path of a blob's bytes below a `rootdirectory`. */
-export function blobPath(tree: string, digest: string): string {
-  const hex = hexOf(digest);
-  return join(tree, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
-}
-
 /** Makes `tree` a registry that holds one blob of the data set, in `repository`. */
 export function layBlob(
   dataset: Dataset,
@@ -100,20 +82,20 @@ export function layBlob(
   const target = blobPath(tree, blob.digest);
   mkdirSync(dirname(target), { recursive: true });
   linkSync(blobPath(dataset.treeDirectory, blob.digest), target);
-  const layer = join(repositoryPath(tree, blob.repository), "_layers/sha256", hexOf(blob.digest));
-  writeLink(layer, blob.digest);
+  writeLink(layerPath(tree, blob), blob.digest);
 }
 
 class DatasetWriter {
   readonly #directory: string;
   readonly #tree: string;
   readonly #settings: Settings;
-  readonly #written = new Set<string>();
+  readonly #files: TreeWriter;
   #imageNumber = 0;
 
   constructor(directory: string, settings: Settings) {
     this.#directory = directory;
     this.#tree = join(directory, "tree");
+    this.#files = new TreeWriter(this.#tree);
     this.#settings = settings;
   }
 
@@ -135,7 +117,7 @@ class DatasetWriter {
     const largeBlob = this.#randomBlob(this.#settings.largeBlobBytes);
     const concurrentBlob = this.#randomBlob(this.#settings.concurrentBlobBytes);
     const layers = [...smallBlobs, largeBlob, concurrentBlob];
-    this.#tag(this.#manifest(blobsRepository, layers), {
+    this.#files.tag(this.#manifest(blobsRepository, layers), {
       repository: blobsRepository,
       tags: ["all"],
     });
@@ -156,9 +138,9 @@ class DatasetWriter {
     for (let group = 0; group < 100; group += 1) {
       const tags = Array.from({ length: perManifest }, (_, index) => `v1.${group}.${index}`);
       const manifest = this.#manifest(tagsRepository, [
-        this.#textBlob(`tags layer ${group}\n`, 900),
+        this.#files.textBlob(`tags layer ${group}\n`, 900),
       ]);
-      this.#tag(manifest, { repository: tagsRepository, tags });
+      this.#files.tag(manifest, { repository: tagsRepository, tags });
     }
   }
 
@@ -174,66 +156,22 @@ class DatasetWriter {
   #image(repository: string, tag: string): TaggedFacts {
     this.#imageNumber += 1;
     const layers = [1, 2].map((layer) =>
-      this.#textBlob(
+      this.#files.textBlob(
         `image ${this.#imageNumber} layer ${layer}\n`,
         400 + (this.#imageNumber % 7) * 200,
       ),
     );
     const manifest = this.#manifest(repository, layers);
-    this.#tag(manifest, { repository, tags: [tag] });
+    this.#files.tag(manifest, { repository, tags: [tag] });
     return { repository, tag, ...manifest };
   }
 
   #manifest(repository: string, layers: readonly BlobFacts[]): BlobFacts {
-    const config = this.#blob(
-      JSON.stringify({
-        architecture: "amd64",
-        os: "linux",
-        config: { Cmd: ["/app"], Labels: { repository, number: String(this.#imageNumber) } },
-        rootfs: { type: "layers", diff_ids: layers.map((layer) => layer.digest) },
-      }),
-    );
-    const layerType = "application/vnd.oci.image.layer.v1.tar";
-    const manifest = this.#blob(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: manifestMediaType,
-        config: descriptor("application/vnd.oci.image.config.v1+json", config),
-        layers: layers.map((layer) => descriptor(layerType, layer)),
-      }),
-    );
-    const base = repositoryPath(this.#tree, repository);
-    for (const blob of [config, ...layers]) {
-      writeLink(join(base, "_layers/sha256", hexOf(blob.digest)), blob.digest);
-    }
-    writeLink(join(base, "_manifests/revisions/sha256", hexOf(manifest.digest)), manifest.digest);
-    return manifest;
-  }
-
-  #tag(
-    manifest: BlobFacts,
-    place: { readonly repository: string; readonly tags: readonly string[] },
-  ): void {
-    for (const tag of place.tags) {
-      const base = join(repositoryPath(this.#tree, place.repository), "_manifests/tags", tag);
-      writeLink(join(base, "index/sha256", hexOf(manifest.digest)), manifest.digest);
-      writeLink(join(base, "current"), manifest.digest);
-    }
-  }
-
-  #textBlob(text: string, sizeBytes: number): BlobFacts {
-    return this.#blob(text.repeat(Math.ceil(sizeBytes / text.length)).slice(0, sizeBytes));
-  }
-
-  #blob(content: string): BlobFacts {
-    const digest = `sha256:${createHash("sha256").update(content).digest("hex")}`;
-    if (!this.#written.has(digest)) {
-      this.#written.add(digest);
-      const path = blobPath(this.#tree, digest);
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, content);
-    }
-    return { digest, sizeBytes: Buffer.byteLength(content) };
+    const { digest, sizeBytes } = this.#files.manifest({
+      ...{ repository, layers },
+      number: this.#imageNumber,
+    });
+    return { digest, sizeBytes };
   }
 
   /** Random, so that no layer below can compress or share it. */
@@ -259,23 +197,6 @@ function writeRandom(path: string, sizeBytes: number): BlobFacts {
   }
   closeSync(file);
   return { digest: `sha256:${hasher.digest("hex")}`, sizeBytes };
-}
-
-function writeLink(directory: string, digest: string): void {
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "link"), digest);
-}
-
-function repositoryPath(tree: string, repository: string): string {
-  return join(tree, "docker/registry/v2/repositories", repository);
-}
-
-function descriptor(mediaType: string, blob: BlobFacts): object {
-  return { mediaType, digest: blob.digest, size: blob.sizeBytes };
-}
-
-function hexOf(digest: string): string {
-  return digest.slice(digest.indexOf(":") + 1);
 }
 
 function two(number: number): string {

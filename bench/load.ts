@@ -91,27 +91,12 @@ async function measureLoad(
     readonly headersFile: string;
   },
 ): Promise<Measurement> {
-  const cores = clientCores();
   const command =
-    load.options.method === "HEAD" ? headCommand(server, load) : wrkCommand(server, load);
-  const { result, cost } = await measureCost(server.pid, async () => {
-    const child = Bun.spawn(["taskset", "-c", cores.join(","), ...command], {
-      env: { ...process.env, BENCH_PATHS: load.pathsFile, BENCH_HEADERS: load.headersFile },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    const output = await child.stdout.text();
-    const code = await child.exited;
-    const text = /^RESULT (.+)$/m.exec(output)?.[1];
-    if (code !== 0 || text === undefined) throw new Error(`the load generator failed: ${output}`);
-    const counted: Counted = JSON.parse(text);
-    return { counted, clientMicroseconds: Number(child.resourceUsage()?.cpuTime.total ?? 0) };
-  });
+    load.options.method === "HEAD"
+      ? headCommand(server, load)
+      : wrkCommand(server, { ...load, connections: connectionCount });
+  const { result, cost } = await measureCost(server.pid, () => generate(server, command, load));
   const { counted } = result;
-  if (counted.badStatus > 0 || counted.requests === 0) {
-    throw new Error(`${server.name}: ${counted.badStatus} of ${counted.requests} answers not 2xx`);
-  }
   return {
     value: (counted.requests * 1_000_000) / counted.durationUs,
     ...cost,
@@ -120,11 +105,49 @@ async function measureLoad(
   };
 }
 
-function wrkCommand(server: Server, load: { readonly seconds: number }): readonly string[] {
+interface Files {
+  readonly pathsFile: string;
+  readonly headersFile: string;
+}
+
+/** GETs of the paths in turn, over a few kept connections. */
+export async function pullPaths(
+  server: Server,
+  load: Files & { readonly seconds: number; readonly connections: number },
+): Promise<Counted> {
+  return (await generate(server, wrkCommand(server, load), load)).counted;
+}
+
+async function generate(
+  server: Server,
+  command: readonly string[],
+  files: Files,
+): Promise<{ readonly counted: Counted; readonly clientMicroseconds: number }> {
+  const child = Bun.spawn(["taskset", "-c", clientCores().join(","), ...command], {
+    env: { ...process.env, BENCH_PATHS: files.pathsFile, BENCH_HEADERS: files.headersFile },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const output = await child.stdout.text();
+  const code = await child.exited;
+  const text = /^RESULT (.+)$/m.exec(output)?.[1];
+  if (code !== 0 || text === undefined) throw new Error(`the load generator failed: ${output}`);
+  const counted: Counted = JSON.parse(text);
+  if (counted.badStatus > 0 || counted.requests === 0) {
+    throw new Error(`${server.name}: ${counted.badStatus} of ${counted.requests} answers not 2xx`);
+  }
+  return { counted, clientMicroseconds: Number(child.resourceUsage()?.cpuTime.total ?? 0) };
+}
+
+function wrkCommand(
+  server: Server,
+  load: { readonly seconds: number; readonly connections: number },
+): readonly string[] {
   return [
     findProgram("wrk") ?? "wrk",
     `-t${clientCores().length}`,
-    `-c${connectionCount}`,
+    `-c${load.connections}`,
     `-d${load.seconds}s`,
     "--timeout",
     "60s",

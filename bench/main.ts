@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Dataset } from "./dataset.ts";
-import { blobPath, openDataset } from "./dataset.ts";
+import { openDataset } from "./dataset.ts";
 import { describeMachine, missingTools } from "./machine.ts";
 import { berth } from "./peers/berth.ts";
 import { distribution2, distribution3 } from "./peers/distribution.ts";
@@ -20,12 +20,20 @@ import type { Settings } from "./settings.ts";
 import { readSettings } from "./settings.ts";
 import { targets } from "./targets.ts";
 import { pushCeiling } from "./transfer.ts";
+import { blobPath } from "./tree.ts";
 import type { Context, Measurement, Work } from "./work.ts";
+import { collect, collectPreview } from "./works/collect.ts";
+import { collectBeside } from "./works/collect-beside.ts";
 import { getLargeBlob, getLargeBlobDiscarded } from "./works/get-large-blob.ts";
 import { apiVersion, catalogPage, tagsPage, tagsWhole } from "./works/listings.ts";
 import { manifestByTag, manifestWithPassword } from "./works/manifest.ts";
 import { memory } from "./works/memory.ts";
-import { putLargeBlobInMemory, putLargeBlobOnDisk } from "./works/put-large-blob.ts";
+import { pushSmallImages, pushSmallImagesUnsynced } from "./works/push-small-images.ts";
+import {
+  putLargeBlobInMemory,
+  putLargeBlobOnDisk,
+  putLargeBlobUnsynced,
+} from "./works/put-large-blob.ts";
 import { getSmallBlob, headBlob } from "./works/small-blob.ts";
 import { start, startOnForeignDirectory } from "./works/start.ts";
 
@@ -42,8 +50,14 @@ const works: readonly Work[] = [
   catalogPage(),
   manifestWithPassword(),
   putLargeBlobOnDisk(),
+  putLargeBlobUnsynced(),
   putLargeBlobInMemory(),
+  pushSmallImages(),
+  pushSmallImagesUnsynced(),
   memory(),
+  collect(),
+  collectPreview(),
+  ...collectBeside(),
   start(),
   startOnForeignDirectory(),
 ];

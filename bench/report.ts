@@ -67,7 +67,7 @@ export function renderReport(run: Run, targets: readonly Target[]): string {
     "",
     "## What it cost",
     "",
-    "Server CPU (ms per 1,000 requests, or ticks of 10 ms for one large transfer) · peak memory " +
+    "Server CPU (ms per 1,000 requests or images, or ticks of 10 ms for one large transfer) · peak memory " +
       "(MB) · load generator's CPU over server's CPU · the machine's CPU that went elsewhere (the " +
       "kernel's own threads, and other programs: noise) · spread of the values (half the distance " +
       "from lowest to highest, % of the median).",
@@ -99,12 +99,14 @@ function valueRow(result: Result, names: readonly string[], targets: readonly Ta
 }
 
 function costRow(result: Result, names: readonly string[]): string {
-  const isRate = result.work.unit === "requests/s";
+  const isRate = result.work.unit === "requests/s" || result.work.unit === "images/s";
   const cells = names.map((name) => {
     const measurements = result.measurements[name] ?? [];
     const ticks = medianOf(result, name, "serverTicks");
     if (ticks === undefined) return measurements.length === 0 ? "–" : `· ${spread(measurements)}`;
-    const requests = median(measurements.map(({ facts }) => Number(facts["requests"] ?? 1)));
+    const requests = median(
+      measurements.map(({ facts }) => Number(facts["requests"] ?? facts["images"] ?? 1)),
+    );
     const time = isRate ? `${number((ticks * 10_000) / requests)} ms` : `${number(ticks)} ticks`;
     const peak = medianOf(result, name, "peakMemoryBytes");
     const client = medianOf(result, name, "clientTicks");

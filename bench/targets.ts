@@ -34,6 +34,12 @@ export const targets: readonly Target[] = [
   atLeast("tags-page", distribution, 50),
   atLeast("tags-whole", distribution, 5),
   atLeast("catalog-page", distribution, 20),
+  { work: "push-small-images", of: "value", bound: "atLeast", figure: 60 },
+  { work: "collect", of: "value", against: distribution, bound: "atMost", figure: 0.1 },
+  slowerAtMost("collect-beside-pulls"),
+  slowerAtMost("collect-beside-pulls-p99"),
+  slowerAtMost("collect-beside-pushes"),
+  slowerAtMost("collect-beside-pushes-p99"),
   { work: "memory", of: "value", bound: "atMost", figure: 120 },
   { work: "start", of: "value", bound: "atMost", figure: 300 },
 ];
@@ -44,4 +50,9 @@ function atLeast(work: string, against: string, figure: number): Target {
 
 function ticksAtMost(work: string, figure: number): Target {
   return { work, of: "serverTicks", against: distribution, bound: "atMost", figure };
+}
+
+/** In percent. */
+function slowerAtMost(work: string): Target {
+  return { work, of: "value", bound: "atMost", figure: 10 };
 }

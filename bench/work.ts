@@ -8,7 +8,7 @@ export interface Work {
   readonly id: string;
   readonly title: string;
   /** Of a measurement's `value`. */
-  readonly unit: "requests/s" | "GB/s" | "MB" | "ms";
+  readonly unit: "requests/s" | "images/s" | "GB/s" | "MB" | "ms" | "s" | "% slower";
   readonly isHigherBetter: boolean;
   readonly rounds: number;
   /** Who can do it at all; those that are not installed are left out by the runner. */

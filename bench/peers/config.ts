@@ -14,6 +14,8 @@ export async function writeConfig(options: StartOptions, port: number): Promise<
     options.htpasswdFile === undefined
       ? ""
       : `auth:\n  htpasswd:\n    realm: bench\n    path: ${options.htpasswdFile}\n`;
+  const durability =
+    options.durability === undefined ? "" : `\n    durability: ${options.durability}`;
   await Bun.write(
     path,
     `version: 0.1
@@ -23,7 +25,7 @@ log:
     disabled: true
 storage:
   filesystem:
-    rootdirectory: ${options.dataDirectory}
+    rootdirectory: ${options.dataDirectory}${durability}
   cache:
     blobdescriptor: inmemory
   delete:

@@ -1,6 +1,6 @@
 /** CNCF Distribution: 2.8.2 as Debian packages it, and 3.1.1 as its Go module builds it. */
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { findProgram, run } from "../process.ts";
 import { authorization, writeConfig } from "./config.ts";
 import type { Peer, StartOptions } from "./peer.ts";
@@ -18,14 +18,14 @@ export function distribution2(): Peer {
       return { version: await versionOf(program) };
     },
     start: async (options) =>
-      startDistribution({ ...options, name, program: findProgram("docker-registry") ?? name }),
+      startDistribution({ ...options, name, program: distributionProgram(name, "") }),
   };
 }
 
 export function distribution3(workDirectory: string): Peer {
   const name = "distribution-3";
-  const directory = join(workDirectory, "bin");
-  const program = join(directory, "registry");
+  const program = distributionProgram(name, workDirectory);
+  const directory = dirname(program);
   return {
     name,
     describe: async () => {
@@ -40,6 +40,12 @@ export function distribution3(workDirectory: string): Peer {
     },
     start: async (options) => startDistribution({ ...options, name, program }),
   };
+}
+
+/** Where the program of `distribution-2` or `distribution-3` is, or will be. */
+export function distributionProgram(name: string, workDirectory: string): string {
+  if (name === "distribution-3") return join(workDirectory, "bin/registry");
+  return findProgram("docker-registry") ?? name;
 }
 
 async function startDistribution(

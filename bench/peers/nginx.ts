@@ -6,8 +6,9 @@ import { linkSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Dataset } from "../dataset.ts";
-import { blobPath, blobsRepository, manifestMediaType } from "../dataset.ts";
+import { blobsRepository } from "../dataset.ts";
 import { findProgram } from "../process.ts";
+import { blobPath, manifestMediaType } from "../tree.ts";
 import type { Peer, StartOptions } from "./peer.ts";
 import { freePort, spawnServer } from "./peer.ts";
 

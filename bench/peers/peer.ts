@@ -1,6 +1,6 @@
 /** A contestant that serves, and what all of them need to be started and stopped. */
 import { createServer } from "node:net";
-import { manifestMediaType } from "../dataset.ts";
+import { manifestMediaType } from "../tree.ts";
 
 export interface Peer {
   readonly name: string;
@@ -23,6 +23,8 @@ export interface StartOptions {
   /** For configuration, temporary files and the log. */
   readonly runDirectory: string;
   readonly htpasswdFile?: string;
+  /** Berth's own setting, which no other contestant knows. */
+  readonly durability?: "none";
 }
 
 export interface Server {

@@ -1,7 +1,8 @@
 /** Manifests by tag, open and behind htpasswd: the request that every pull begins with. */
-import { manifestMediaType } from "../dataset.ts";
+
 import type { Answer } from "../load.ts";
 import { loadWork } from "../load.ts";
+import { manifestMediaType } from "../tree.ts";
 import type { Context, Work } from "../work.ts";
 import { registries, servers } from "../work.ts";
 import { verifyDigest } from "./verify.ts";

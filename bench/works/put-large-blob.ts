@@ -8,11 +8,13 @@
 import { mkdirSync } from "node:fs";
 import { open as openFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { blobPath } from "../dataset.ts";
+
 import { measureCost } from "../measure.ts";
+import type { StartOptions } from "../peers/peer.ts";
 import { waitForAnswer } from "../peers/peer.ts";
 import { run } from "../process.ts";
 import { push, verifyBlob } from "../transfer.ts";
+import { blobPath } from "../tree.ts";
 import type { Context, Measurement, Session, Work } from "../work.ts";
 import { registries } from "../work.ts";
 
@@ -31,10 +33,25 @@ export function putLargeBlobOnDisk(): Work {
   };
 }
 
+/** Only Berth knows the setting. */
+export function putLargeBlobUnsynced(): Work {
+  return {
+    id: "put-large-blob-unsynced",
+    title: "the same with `durability: none`",
+    unit: "GB/s",
+    isHigherBetter: true,
+    rounds: 3,
+    contestants: ["berth"],
+    checked: "HEAD and the digest of a whole GET after every push",
+    open: async (context) =>
+      open(context, join(context.settings.workDirectory, "push"), { durability: "none" }),
+  };
+}
+
 export function putLargeBlobInMemory(): Work {
   return {
     id: "put-large-blob-tmpfs",
-    title: "the same, data on tmpfs",
+    title: "PUT 1 GiB blob, data on tmpfs",
     unit: "GB/s",
     isHigherBetter: true,
     rounds: 3,
@@ -44,7 +61,11 @@ export function putLargeBlobInMemory(): Work {
   };
 }
 
-async function open(context: Context, directory: string): Promise<Session> {
+async function open(
+  context: Context,
+  directory: string,
+  setting: Pick<StartOptions, "durability"> = {},
+): Promise<Session> {
   const source = blobPath(context.dataset.treeDirectory, context.dataset.largeBlob.digest);
   return {
     measure: async (name) => {
@@ -56,7 +77,7 @@ async function open(context: Context, directory: string): Promise<Session> {
       try {
         if (name === "sha256") return sha256;
         if (name === "dd") return await copyAlone(source, join(directory, "dd"));
-        return await pushOnce(context, { name, directory, source });
+        return await pushOnce(context, { name, directory, source, setting });
       } finally {
         await rm(directory, { recursive: true, force: true });
       }
@@ -67,14 +88,19 @@ async function open(context: Context, directory: string): Promise<Session> {
 
 async function pushOnce(
   { dataset, peers, pool }: Context,
-  options: { readonly name: string; readonly directory: string; readonly source: string },
+  options: {
+    readonly name: string;
+    readonly directory: string;
+    readonly source: string;
+    readonly setting: Pick<StartOptions, "durability">;
+  },
 ): Promise<Measurement> {
   const peer = peers.get(options.name);
   if (peer === undefined) throw new Error(`${options.name} is not a server`);
   const dataDirectory = join(options.directory, "tree");
   mkdirSync(dataDirectory);
   const runDirectory = pool.runDirectory(`${options.name}-push`);
-  const server = await peer.start({ dataDirectory, runDirectory });
+  const server = await peer.start({ dataDirectory, runDirectory, ...options.setting });
   try {
     await waitForAnswer(server);
     // One small push first, so that no start of anything is measured.

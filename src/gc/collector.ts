@@ -20,12 +20,19 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { BlobState } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { type Keeper, keeperOf, type Undo } from "./keepers.ts";
 import type { Pace } from "./pace.ts";
-import { clearRemnants, endBlobs, removeEmptyRepositories, removeLooseLinks } from "./tidying.ts";
+import {
+  clearRemnants,
+  endBlobs,
+  linksTo,
+  removeEmptyRepositories,
+  removeLooseLinks,
+} from "./tidying.ts";
 import { walkRows } from "./walk-rows.ts";
 
 /** The parts of a registry that collection works with. */
@@ -172,11 +179,16 @@ export class Collector {
   }
 
   async #trashUnreferenced(round: RoundOptions, result: Tally): Promise<void> {
+    let waiting: BlobState[] = [];
     for await (const candidates of this.#candidates()) {
       if (round.signal.aborted || (await this.#problem()) !== undefined) return;
       await round.pace(candidates.length + 1);
-      for (const batch of batchesOf(candidates)) await this.#trashBatch(batch, round, result);
+      waiting.push(...candidates);
+      if (waiting.length < blobsPerBatch) continue;
+      for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
+      waiting = [];
     }
+    for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
   }
 
   async #trashBatch(
@@ -199,11 +211,10 @@ export class Collector {
       const moved = new Set(await blobs.trash(gone.map((blob) => blob.digest)));
       await metadata.collection.markTrashed([...moved], clock.nowMs());
       // Rows without bytes: named by a manifest once, and never pushed.
-      const bytesless = gone.filter((blob) => !moved.has(blob.digest));
-      await endBlobs(
-        bytesless.map((blob) => blob.digest),
-        this.#parts,
-      );
+      const bytesless = gone.map((blob) => blob.digest).filter((digest) => !moved.has(digest));
+      if (bytesless.length > 0) {
+        await endBlobs(bytesless, await linksTo(bytesless, this.#parts), this.#parts);
+      }
       for (const { digest, sizeBytes = 0 } of gone.filter((blob) => moved.has(blob.digest))) {
         result.trashedBlobs += 1;
         result.trashedBytes += sizeBytes;
@@ -236,8 +247,9 @@ export class Collector {
         const ending: BlobState[] = [];
         for (const blob of batch) if (!(await this.#comesBack(blob.digest))) ending.push(blob);
         const ended = ending.map((blob) => blob.digest);
-        const entries = await this.#entriesOf(ending);
-        await endBlobs(ended, this.#parts);
+        const linked = await linksTo(ended, this.#parts);
+        await endBlobs(ended, linked, this.#parts);
+        const entries = this.#entriesOf(ending, linked);
         if (entries.length > 0) await this.#parts.activity.collected.record(entries);
         for (const { digest, sizeBytes = 0 } of ending) {
           result.removedBlobs += 1;
@@ -249,21 +261,26 @@ export class Collector {
   }
 
   /** What is said of them to whoever asks where they went. */
-  async #entriesOf(blobs: readonly BlobState[]): Promise<readonly CollectedBlob[]> {
-    const { metadata, clock } = this.#parts;
-    const atMs = clock.nowMs();
-    return Promise.all(
-      blobs.map(async ({ digest, sizeBytes = 0, touchedAtMs, trashedAtMs = atMs }) => {
-        const heldBy = (await metadata.repositoriesWithBlob(digest, holdersMax)).join(", ");
-        return { digest, sizeBytes, atMs, touchedAtMs, trashedAtMs, heldBy };
-      }),
-    );
+  #entriesOf(
+    blobs: readonly BlobState[],
+    linked: ReadonlyMap<RepositoryName, readonly Digest[]>,
+  ): readonly CollectedBlob[] {
+    const atMs = this.#parts.clock.nowMs();
+    const holders = new Map<Digest, RepositoryName[]>(blobs.map(({ digest }) => [digest, []]));
+    for (const [name, digests] of linked) {
+      for (const digest of digests) holders.get(digest)?.push(name);
+    }
+    return blobs.map(({ digest, sizeBytes = 0, touchedAtMs, trashedAtMs = atMs }) => {
+      const heldBy = (holders.get(digest) ?? []).sort().slice(0, holdersMax).join(", ");
+      return { digest, sizeBytes, atMs, touchedAtMs, trashedAtMs, heldBy };
+    });
   }
 
   /** True for one that has its place again, or is to have it. The caller holds its locks. */
   async #comesBack(digest: Digest): Promise<boolean> {
     const { blobs, metadata, leases, undo } = this.#parts;
-    const isInPlace = (await blobs.sizeOf(digest)) !== undefined;
+    // Without leaving the thread: it is asked of every blob that ends.
+    const isInPlace = blobs.content(digest) !== undefined;
     const state = await metadata.collection.stateOf(digest);
     const isWanted =
       state?.isReferenced === true || leases.isFresh(digest) || (await undo.keeps(digest));

@@ -50,8 +50,9 @@ async function inventoryOf(
 ): Promise<number> {
   await pace(digests.length + 1);
   const unknown: FoundBlob[] = [];
+  const recorded = await metadata.collection.recordedAmong(digests);
   for (const digest of digests) {
-    if ((await metadata.collection.stateOf(digest)) !== undefined) continue;
+    if (recorded.has(digest)) continue;
     const sizeBytes = await blobs.sizeOf(digest);
     if (sizeBytes !== undefined) {
       unknown.push({ digest, sizeBytes, touchedAtMs: clock.nowMs() });

@@ -41,6 +41,14 @@ function prepareStates(database: Database<MetadataTables>) {
     state: database.prepare((query, param: Placeholders<OfDigest>) =>
       states(query).where("blobs.digest", "=", param.digest),
     ),
+    between: database.prepare(
+      (query, param: Placeholders<{ readonly first: Digest; readonly last: Digest }>) =>
+        query
+          .selectFrom("blobs")
+          .select("digest")
+          .where("digest", ">=", param.first)
+          .where("digest", "<=", param.last),
+    ),
     references: database.prepare(
       (query, param: Placeholders<OfDigest & { readonly limit: number }>) =>
         query
@@ -96,33 +104,40 @@ function prepareWindows(database: Database<MetadataTables>) {
           .limit(param.limit),
     ),
     looseLinks: database.prepare((query, param: Placeholders<Window>) =>
+      // All links but all uses, and not link by link: a base image that a thousand repositories
+      // have, and ten thousand manifests name, would cost ten million look-ups.
       query
-        .selectFrom("repository_blobs")
-        .innerJoin("blobs", "blobs.id", "repository_blobs.blob_id")
-        .innerJoin("repositories", "repositories.id", "repository_blobs.repository_id")
-        .select(["repositories.name", "blobs.digest"])
-        .where("repository_blobs.blob_id", ">", param.after)
-        .where("repository_blobs.blob_id", "<=", param.upTo)
-        .where("blobs.touched_at_ms", "<", param.touchedBeforeMs)
-        .where("blobs.trashed_at_ms", "is", null)
-        .where((eb) =>
-          eb.not(
-            eb.exists(
-              eb
+        .selectFrom(
+          query
+            .selectFrom("repository_blobs")
+            .select(["blob_id", "repository_id"])
+            .where("blob_id", ">", param.after)
+            .where("blob_id", "<=", param.upTo)
+            .except(
+              query
                 .selectFrom("blob_references")
                 .innerJoin("manifests", "manifests.id", "blob_references.manifest_id")
-                .select("manifests.id")
-                .whereRef("blob_references.blob_id", "=", "repository_blobs.blob_id")
-                .whereRef("manifests.repository_id", "=", "repository_blobs.repository_id"),
-            ),
-          ),
-        ),
+                .select(["blob_references.blob_id", "manifests.repository_id"])
+                .where("blob_references.blob_id", ">", param.after)
+                .where("blob_references.blob_id", "<=", param.upTo),
+            )
+            .as("loose"),
+        )
+        .innerJoin("blobs", "blobs.id", "loose.blob_id")
+        .innerJoin("repositories", "repositories.id", "loose.repository_id")
+        .select(["repositories.name", "repositories.revision", "blobs.digest"])
+        .where("blobs.touched_at_ms", "<", param.touchedBeforeMs)
+        .where("blobs.trashed_at_ms", "is", null),
     ),
   };
 }
 
 function prepareRepositories(database: Database<MetadataTables>) {
   return {
+    revision: database.prepare(
+      (query, param: Placeholders<{ readonly repository: RepositoryName }>) =>
+        query.selectFrom("repositories").select("revision").where("name", "=", param.repository),
+    ),
     emptyRepositories: database.prepare((query, param: Placeholders<{ readonly limit: number }>) =>
       query
         .selectFrom("repositories")

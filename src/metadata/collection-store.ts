@@ -24,10 +24,14 @@ export interface CollectionStore {
   looseLinks(window: Window): Promise<Seen<BlobLink>>;
   /** True when no manifest of that repository names the blob. */
   isLoose(repository: RepositoryName, digest: Digest): Promise<boolean>;
+  /** Another one whenever anything was recorded of the repository; undefined when there is none. */
+  revisionOf(repository: RepositoryName): Promise<string | undefined>;
   /** Repositories without manifest, tag and blob, `limit` at most. */
   emptyRepositories(limit: number): Promise<readonly RepositoryName[]>;
 
   stateOf(digest: Digest): Promise<BlobState | undefined>;
+  /** Those of the blobs that have a row. Cheap when they lie close together, as in one folder. */
+  recordedAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
   /** Manifests that name the blob or are it, `limit` at most. */
   referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]>;
   /** True when a repository that cannot be read whole holds the blob, or may do so. */
@@ -43,7 +47,7 @@ export interface CollectionStore {
   /** Makes a row for bytes that no link led to, so that collection comes to them. */
   recordUnlinked(blobs: readonly FoundBlob[]): Promise<void>;
   /** As `removeBlob` of the store, for many. */
-  unlink(repository: RepositoryName, digests: readonly Digest[]): Promise<void>;
+  unlink(links: ReadonlyMap<RepositoryName, readonly Digest[]>): Promise<void>;
   /** Removes the rows, and the links, of blobs whose bytes are gone; not of one referenced. */
   forget(digests: readonly Digest[]): Promise<void>;
 }
@@ -98,4 +102,6 @@ export interface Seen<T> {
 export interface BlobLink {
   readonly repository: RepositoryName;
   readonly digest: Digest;
+  /** The repository's when the link was looked at: `revisionOf` tells whether anything changed. */
+  readonly revision: string;
 }

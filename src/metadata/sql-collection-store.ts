@@ -47,13 +47,22 @@ export class SqlCollectionStore implements CollectionStore {
   async looseLinks(window: Window): Promise<Seen<BlobLink>> {
     const args = rangeOf(window);
     const rows = await this.#database.all(this.#reading.looseLinks, args);
-    const found = rows.map((row) => ({ repository: row.name, digest: row.digest }));
+    const found = rows.map((row) => ({
+      repository: row.name,
+      digest: row.digest,
+      revision: String(row.revision),
+    }));
     return { found, next: await this.#next(args.upTo) };
   }
 
   async isLoose(repository: RepositoryName, digest: Digest): Promise<boolean> {
     const row = await this.#database.first(this.#reading.useIn, { repository, digest });
     return row === undefined;
+  }
+
+  async revisionOf(repository: RepositoryName): Promise<string | undefined> {
+    const row = await this.#database.first(this.#reading.revision, { repository });
+    return row === undefined ? undefined : String(row.revision);
   }
 
   async emptyRepositories(limit: number): Promise<readonly RepositoryName[]> {
@@ -64,6 +73,19 @@ export class SqlCollectionStore implements CollectionStore {
   async stateOf(digest: Digest): Promise<BlobState | undefined> {
     const row = await this.#database.first(this.#reading.state, { digest });
     return row === undefined ? undefined : stateOf(row);
+  }
+
+  async recordedAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+    let [first] = digests;
+    if (first === undefined) return new Set();
+    let last = first;
+    for (const digest of digests) {
+      if (digest < first) first = digest;
+      if (digest > last) last = digest;
+    }
+    const rows = await this.#database.all(this.#reading.between, { first, last });
+    const recorded = new Set(rows.map((row) => row.digest));
+    return new Set(digests.filter((digest) => recorded.has(digest)));
   }
 
   async referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]> {
@@ -135,10 +157,14 @@ export class SqlCollectionStore implements CollectionStore {
     );
   }
 
-  unlink(repository: RepositoryName, digests: readonly Digest[]): Promise<void> {
-    const rows = [...digests].sort().map((digest) => ({ repository, digest }));
+  unlink(links: ReadonlyMap<RepositoryName, readonly Digest[]>): Promise<void> {
+    // In one order for all, so that two processes cannot wait for each other's rows.
+    const repositories = [...links.keys()].sort().map((repository) => ({ repository }));
+    const rows = repositories.flatMap(({ repository }) =>
+      [...(links.get(repository) ?? [])].sort().map((digest) => ({ repository, digest })),
+    );
     return this.#write(async (transaction) => {
-      await transaction.run(this.#writing.countUp, { repository });
+      await transaction.runAll(this.#writing.countUp, repositories);
       await transaction.runAll(this.#writing.unlink, rows);
     });
   }

@@ -1,3 +1,4 @@
+import { inParallel } from "../base/in-parallel.ts";
 import {
   algorithmOf,
   createHasher,
@@ -14,6 +15,9 @@ import {
   trashedBlobKey,
 } from "./layout.ts";
 import type { Content, ObjectStat, ObjectStore } from "./object-store.ts";
+
+/** Blobs that are moved at a time: the requests' own file operations find a free thread. */
+const atOnce = 4;
 
 /**
  * Bytes by their digest, once for the whole registry. Which repository may see a blob is said
@@ -78,13 +82,12 @@ export class BlobStore {
    */
   async trash(digests: readonly Digest[]): Promise<readonly Digest[]> {
     const moved: Digest[] = [];
-    for (const digest of digests) {
-      if (await this.#objects.moveVolatile(blobKey(digest), trashedBlobKey(digest))) {
-        moved.push(digest);
-      }
-    }
-    // Only what is empty: a blob that somebody brought back meanwhile stays.
-    await this.removeEmptyFolders(moved);
+    await inParallel(digests, atOnce, async (digest) => {
+      if (!(await this.#objects.moveVolatile(blobKey(digest), trashedBlobKey(digest)))) return;
+      moved.push(digest);
+      // Only what is empty: a blob that somebody brought back meanwhile stays.
+      await this.removeEmptyFolders([digest]);
+    });
     return moved;
   }
 

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import type { Clock } from "../../base/clock.ts";
+import { inParallel } from "../../base/in-parallel.ts";
 import type { Random } from "../../base/random.ts";
 import { temporaryFolder } from "../layout.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
@@ -152,11 +153,13 @@ export class FilesystemStore implements ObjectStore {
   async removeAll(keys: readonly string[]): Promise<void> {
     await this.#guard(`cannot remove ${keys.length} objects`, async () => {
       const parents = new Set<string>();
-      for (const key of keys) {
+      await inParallel(keys, removalsAtOnce, async (key) => {
         const path = this.#pathOf(key);
-        if (await this.#removeTree(path)) parents.add(posix.dirname(path));
-      }
-      for (const parent of parents) await this.#syncFolder(parent);
+        const isFolder = this.#files.statNow(path)?.isFolder === true;
+        const isRemoved = await (isFolder ? this.#removeTree(path) : this.#files.unlink(path));
+        if (isRemoved) parents.add(posix.dirname(path));
+      });
+      await inParallel([...parents], removalsAtOnce, (parent) => this.#syncFolder(parent));
     });
   }
 
@@ -359,6 +362,9 @@ export class FilesystemStore implements ObjectStore {
 }
 
 const moveAttemptsMax = 5;
+
+/** Few, so that the requests' own file operations find a free thread. */
+const removalsAtOnce = 4;
 
 /**
  * Forgetting them costs a sync of a clean folder for each that is used again. Most are the folder
