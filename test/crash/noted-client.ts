@@ -5,6 +5,7 @@ import { parseRepositoryName } from "../../src/oci/repository-name.ts";
 import { parseTag, type Tag } from "../../src/oci/tag.ts";
 import type { UploadKey } from "../../src/registry/uploads.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
+import { Collecting, type PassingClock } from "./collecting.ts";
 import { absent, blobKeyOf, type Key, manifestKey, type Oracle, tagKey } from "./model-oracle.ts";
 import type { ImageSample, Sample } from "./samples.ts";
 
@@ -14,6 +15,8 @@ const owner = "";
 export interface NotedClientOptions {
   readonly opened: OpenRegistry;
   readonly oracle: Oracle;
+  /** The registry's own. */
+  readonly clock: PassingClock;
   /** Called when an operation has been answered, before anything else happens. */
   readonly onAnswer?: () => void;
 }
@@ -21,9 +24,11 @@ export interface NotedClientOptions {
 /** A client of the use cases that tells an oracle what it was promised. */
 export class NotedClient {
   readonly #options: NotedClientOptions;
+  readonly #collecting: Collecting;
 
   constructor(options: NotedClientOptions) {
     this.#options = options;
+    this.#collecting = new Collecting(options.opened, options.clock);
   }
 
   get opened(): OpenRegistry {
@@ -143,6 +148,42 @@ export class NotedClient {
       await this.opened.links.removeRepository(repositoryOf(name));
       await this.opened.metadata.removeRepository(repositoryOf(name));
     });
+  }
+
+  /** Asks whether the blob is there, as clients do before they upload it; it must be. */
+  async head(name: string, { digest }: Sample): Promise<void> {
+    await this.#noted({ [blobKeyOf(name, digest)]: there }, () =>
+      this.opened.registry.blobs.find(repositoryOf(name), digest),
+    );
+  }
+
+  /** Lets time go by. */
+  pass(ms: number): void {
+    this.#options.clock.pass(ms);
+  }
+
+  /**
+   * One round of live collection. Of `trashed`, nothing is promised until somebody asks for it
+   * again: it may be in the trash, and a power cut may take it from there. Of `ended`, nothing
+   * is there any more.
+   */
+  async collect({
+    trashed = [],
+    ended = [],
+  }: {
+    readonly trashed?: readonly Key[];
+    readonly ended?: readonly Key[];
+  }): Promise<void> {
+    const changesTo = (keys: readonly Key[], value: string) =>
+      Object.fromEntries(keys.map((key) => [key, value]));
+    const { oracle, onAnswer } = this.#options;
+    const stays = oracle.begin(changesTo(trashed, there));
+    const goes = oracle.begin(changesTo([...trashed, ...ended], absent));
+    const { problem } = await this.#collecting.round();
+    if (problem !== undefined) throw new Error(`nothing was collected: ${problem}`);
+    stays();
+    goes();
+    onAnswer?.();
   }
 
   async #noted(
