@@ -100,7 +100,7 @@ export class Collector {
       return { ...result, problem: text };
     }
     await leases.flush();
-    await clearRemnants(this.#parts, adoption.takeRemnants());
+    result.removedRepositories += await clearRemnants(adoption.takeRemnants(), this.#parts);
     await this.#mendFrozen();
     // First what gives space back: a full disk takes no rows, and so nothing new to the trash.
     await this.#removeTrashed(round, result);
