@@ -1,8 +1,8 @@
 /** Rounds of live collection, and what meets them, for the search of power cuts. */
 import { graceOf, retentionOf } from "./collecting.ts";
 import { beside, type DiskScenario, type NamedScenario } from "./disk-scenarios.ts";
-import { blobKeyOf } from "./model-oracle.ts";
-import { keysOf, type NotedClient } from "./noted-client.ts";
+import { blobKeyOf, type Key } from "./model-oracle.ts";
+import { type NotedClient, unlessUnknown } from "./noted-client.ts";
 import { blobSample, type ImageSample, imageOf, imageSample } from "./samples.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
@@ -28,7 +28,7 @@ function collectDeleted(random: SeededRandom): DiskScenario {
   const image = imageSample(random, [5000, 300]);
   const shared = image.blobs[2] ?? image;
   const stays = imageOf(blobSample(random, 60), [shared]);
-  const own = image.blobs.slice(0, 2);
+  const unneeded = [...blobKeysOf(team, image), blobKeyOf(loose, shared.digest)];
   const orphan = blobSample(random, 200);
   return {
     prepare: async (client) => {
@@ -39,16 +39,17 @@ function collectDeleted(random: SeededRandom): DiskScenario {
     },
     run: async (client) => {
       await client.deleteManifest(team, image.digest, ["v1"]);
-      await client.collect({});
-      client.pass(retentionOf(client.opened));
-      await client.collect({
-        trashed: own.map(({ digest }) => blobKeyOf(team, digest)),
-        ended: [team, loose].map((name) => blobKeyOf(name, shared.digest)),
-      });
-      client.pass(graceOf(client.opened));
-      await client.collect({ ended: own.map(({ digest }) => blobKeyOf(team, digest)) });
+      await client.collect();
+      await client.pass(retentionOf(client.opened));
+      await client.collect(unneeded);
+      await client.pass(graceOf(client.opened));
+      await client.collect(unneeded);
     },
-    recover: cleanUp(),
+    recover: async (client) => {
+      await client.deleteManifest(team, image.digest, ["v1"]).catch(unlessUnknown);
+      await client.pass(retentionOf(client.opened));
+      await cleanUp(client, unneeded);
+    },
     isCleanAfter: true,
   };
 }
@@ -62,13 +63,13 @@ function collectBack(random: SeededRandom): DiskScenario {
       for (const blob of image.blobs) await client.pushBlob(team, blob);
     },
     run: async (client) => {
-      client.pass(graceOf(client.opened));
-      await client.collect({ trashed: blobKeysOf(team, image) });
+      await client.pass(graceOf(client.opened));
+      await client.collect(blobKeysOf(team, image));
       await client.head(team, config);
       await client.mount(other, layer, team);
       await client.pushManifest(team, { tags: ["v1"], manifest: image });
-      client.pass(graceOf(client.opened));
-      await client.collect({ ended: [blobKeyOf(other, layer.digest)] });
+      await client.pass(graceOf(client.opened));
+      await client.collect([blobKeyOf(other, layer.digest)]);
     },
     recover: pushAndCleanUp(image),
     isCleanAfter: true,
@@ -82,15 +83,15 @@ function collectAnew(random: SeededRandom): DiskScenario {
   return {
     prepare: (client) => client.pushBlob(team, blob),
     run: async (client) => {
-      client.pass(graceOf(client.opened));
-      await client.collect({ trashed: keys });
+      await client.pass(graceOf(client.opened));
+      await client.collect(keys);
       await client.pushBlob(team, blob);
-      client.pass(graceOf(client.opened));
-      await client.collect({ trashed: keys });
-      client.pass(graceOf(client.opened));
-      await client.collect({ ended: keys });
+      await client.pass(graceOf(client.opened));
+      await client.collect(keys);
+      await client.pass(graceOf(client.opened));
+      await client.collect(keys);
     },
-    recover: cleanUp(),
+    recover: (client) => cleanUp(client, keys),
     isCleanAfter: true,
   };
 }
@@ -103,14 +104,14 @@ function collectBesidePush(random: SeededRandom): DiskScenario {
       for (const blob of image.blobs) await client.pushBlob(team, blob);
     },
     run: async (client) => {
-      client.pass(graceOf(client.opened));
+      await client.pass(graceOf(client.opened));
       const isInTrash = random.below(2) === 0;
       if (isInTrash) {
-        await client.collect({ trashed: blobKeysOf(team, image) });
-        client.pass(graceOf(client.opened));
+        await client.collect(blobKeysOf(team, image));
+        await client.pass(graceOf(client.opened));
       }
       await beside(random, [
-        () => client.collect({ trashed: blobKeysOf(team, image) }),
+        () => client.collect(blobKeysOf(team, image)),
         () => client.pushMissing(team, "v1", image),
       ]);
     },
@@ -119,28 +120,32 @@ function collectBesidePush(random: SeededRandom): DiskScenario {
   };
 }
 
-function blobKeysOf(name: string, image: ImageSample): readonly string[] {
+function blobKeysOf(name: string, image: ImageSample): readonly Key[] {
   return image.blobs.map(({ digest }) => blobKeyOf(name, digest));
 }
 
-function cleanUp(): (client: NotedClient) => Promise<void> {
-  return async (client) => {
-    for (let round = 0; round < roundsToClean; round += 1) {
-      client.pass(graceOf(client.opened));
-      await client.collect({});
-    }
-  };
+/** Rounds until nothing is left of `unneeded`, and of whatever else no manifest needs. */
+async function cleanUp(client: NotedClient, unneeded: readonly Key[]): Promise<void> {
+  for (let round = 0; round < roundsToClean; round += 1) {
+    await client.pass(graceOf(client.opened));
+    await client.collect(unneeded);
+  }
 }
 
-/** What the client needs it pushes again; the image before it goes in the meantime. */
+/** What the client needs it pushes again; then it needs it in another repository only. */
 function pushAndCleanUp(image: ImageSample): (client: NotedClient) => Promise<void> {
   return async (client) => {
     await client.pushMissing(team, "again", image);
-    await cleanUp()(client);
+    // There when this is done a second time.
+    await client.deleteManifest(other, image.digest, ["again"]).catch(unlessUnknown);
+    await client.pass(retentionOf(client.opened));
+    await cleanUp(
+      client,
+      image.blobs.map(({ digest }) => blobKeyOf(other, digest)),
+    );
     await client.pushMissing(other, "again", image);
-    await client.deleteManifest(team, image.digest, ["again"]);
-    client.pass(retentionOf(client.opened));
-    await client.collect({ ended: keysOf(team, image, []) });
-    await cleanUp()(client);
+    await client.deleteManifest(team, image.digest, ["v1", "again"]);
+    await client.pass(retentionOf(client.opened));
+    await cleanUp(client, blobKeysOf(team, image));
   };
 }

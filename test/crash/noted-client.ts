@@ -157,32 +157,24 @@ export class NotedClient {
     );
   }
 
-  /** Lets time go by. */
-  pass(ms: number): void {
+  /** Lets time go by; leases are written down first, as they are within a second. */
+  async pass(ms: number): Promise<void> {
+    await this.opened.context.leases.flush();
     this.#options.clock.pass(ms);
   }
 
   /**
-   * One round of live collection. Of `trashed`, nothing is promised until somebody asks for it
-   * again: it may be in the trash, and a power cut may take it from there. Of `ended`, nothing
-   * is there any more.
+   * One round of live collection. Of `unneeded`, nothing is promised until somebody is told of it
+   * again: it may be in the trash or gone, and a power cut may bring it back or take it.
    */
-  async collect({
-    trashed = [],
-    ended = [],
-  }: {
-    readonly trashed?: readonly Key[];
-    readonly ended?: readonly Key[];
-  }): Promise<void> {
-    const changesTo = (keys: readonly Key[], value: string) =>
-      Object.fromEntries(keys.map((key) => [key, value]));
+  async collect(unneeded: readonly Key[] = []): Promise<void> {
     const { oracle, onAnswer } = this.#options;
-    const stays = oracle.begin(changesTo(trashed, there));
-    const goes = oracle.begin(changesTo([...trashed, ...ended], absent));
+    const answers = [there, absent].map((value) =>
+      oracle.begin(Object.fromEntries(unneeded.map((key) => [key, value]))),
+    );
     const { problem } = await this.#collecting.round();
     if (problem !== undefined) throw new Error(`nothing was collected: ${problem}`);
-    stays();
-    goes();
+    for (const answered of answers) answered();
     onAnswer?.();
   }
 
