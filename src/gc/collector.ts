@@ -184,32 +184,50 @@ export class Collector {
     round: RoundOptions,
     result: Tally,
   ): Promise<void> {
-    const { blobs, locks, metadata, clock } = this.#parts;
+    const { locks } = this.#parts;
     const digests = batch.map((blob) => blob.digest);
-    await holdDigests(locks, digests, async () => {
-      const gone: BlobState[] = [];
-      for (const { digest } of batch) {
-        // Everything may have changed since the query: a push, a pull, a restored tag.
-        const now = await metadata.collection.stateOf(digest);
-        if (now === undefined) continue;
-        const keeper = await this.#keeper(now);
-        if (keeper === undefined) gone.push(now);
-        else round.say?.({ kind: "kept", digest, keeper });
-      }
-      const moved = new Set(await blobs.trash(gone.map((blob) => blob.digest)));
-      await metadata.collection.markTrashed([...moved], clock.nowMs());
-      // Rows without bytes: named by a manifest once, and never pushed.
-      const bytesless = gone.filter((blob) => !moved.has(blob.digest));
-      await endBlobs(
-        bytesless.map((blob) => blob.digest),
-        this.#parts,
-      );
-      for (const { digest, sizeBytes = 0 } of gone.filter((blob) => moved.has(blob.digest))) {
-        result.trashedBlobs += 1;
-        result.trashedBytes += sizeBytes;
-        round.say?.({ kind: "trashed", digest, sizeBytes });
-      }
-    });
+    await holdDigests(locks, digests, () =>
+      // A pull takes no lock of the blob: it was told of it before this one, and holds a lease, or
+      // it waits, and brings it back.
+      lockTrash(locks, digests, async () => {
+        const gone = await this.#withoutKeeper(digests, round);
+        const moved = new Set(await this.#moveToTrash(gone));
+        for (const { digest, sizeBytes = 0 } of gone.filter((blob) => moved.has(blob.digest))) {
+          result.trashedBlobs += 1;
+          result.trashedBytes += sizeBytes;
+          round.say?.({ kind: "trashed", digest, sizeBytes });
+        }
+      }),
+    );
+  }
+
+  /** Everything may have changed since the query: a push, a pull, a restored tag. */
+  async #withoutKeeper(
+    digests: readonly Digest[],
+    round: RoundOptions,
+  ): Promise<readonly BlobState[]> {
+    const gone: BlobState[] = [];
+    for (const digest of digests) {
+      const now = await this.#parts.metadata.collection.stateOf(digest);
+      if (now === undefined) continue;
+      const keeper = await this.#keeper(now);
+      if (keeper === undefined) gone.push(now);
+      else round.say?.({ kind: "kept", digest, keeper });
+    }
+    return gone;
+  }
+
+  /** Says which had bytes. The others are named by a manifest once and were never pushed: they end. */
+  async #moveToTrash(gone: readonly BlobState[]): Promise<readonly Digest[]> {
+    const { blobs, metadata, clock } = this.#parts;
+    const digests = gone.map((blob) => blob.digest);
+    const moved = await blobs.trash(digests);
+    await metadata.collection.markTrashed(moved, clock.nowMs());
+    await endBlobs(
+      digests.filter((digest) => !moved.includes(digest)),
+      this.#parts,
+    );
+    return moved;
   }
 
   async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {
