@@ -2,10 +2,14 @@ import { collectionCells } from "./collection-cells.ts";
 import { isLinearizable, type TagOperation } from "./linearizable.ts";
 import { type Cell, cells } from "./matrix-cells.ts";
 import { MatrixWorld } from "./matrix-world.ts";
+import { pullBesideCollection } from "./pull-beside-collection.ts";
 import type { Rig, RigOptions } from "./rig.ts";
 import { SeededRandom } from "./seeded-random.ts";
+import { atLeast } from "./trial.ts";
 import { uploadCells } from "./upload-cells.ts";
 
+/** Each with twenty pulls on the real disk. */
+const pullRoundsOfForm: Readonly<Record<RigOptions["form"], number>> = { short: 3, long: 50 };
 const runsOfForm: Readonly<Record<RigOptions["form"], number>> = { short: 15, long: 1_000 };
 /** So many runs share a registry: opening one takes longer than a run. */
 const runsOfWorld = 50;
@@ -24,6 +28,10 @@ export const meetings: Rig = {
       runs += count;
       options.say(`${cell.name}: ${violations.length} violations so far`);
     }
+    const rounds = pullRoundsOfForm[options.form];
+    const onDisk = await pullBesideCollection({ seed: options.seed, rounds });
+    options.say(`${onDisk.pulls} pulls on the real disk`);
+    violations.push(...onDisk.violations);
     const runsEach = runs / all.length;
     return [
       {
@@ -32,6 +40,7 @@ export const meetings: Rig = {
         target: "1,000",
         holds: runsEach >= runsOfForm[options.form],
       },
+      atLeast("pulls from the real disk beside collection", onDisk.pulls, 20 * rounds),
       {
         name: "violations",
         value: violations.length,
