@@ -16,7 +16,7 @@
  * HTTP and users. What cannot be read is never a reason to delete: it freezes what it may need.
  */
 import type { CollectedBlob } from "../activity/collected-store.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, patientClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { BlobState } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -81,12 +81,18 @@ export class Collector {
   readonly #parts: CollectorParts;
   readonly #options: CollectorOptions;
   readonly #guard: ClockGuard;
+  /**
+   * For how long a deletion can be taken back, which is days: the guard waits for the graces only,
+   * and then takes a step forward for true.
+   */
+  readonly #patient: Clock;
 
   constructor(parts: CollectorParts, options: CollectorOptions) {
     this.#parts = parts;
     this.#options = options;
     const holdMs = Math.max(options.graceMs, options.trashGraceMs);
     this.#guard = new ClockGuard({ clock: parts.clock, holdMs });
+    this.#patient = patientClock(parts.clock);
   }
 
   /** One round over everything. Never two at once on one registry. */
@@ -157,7 +163,7 @@ export class Collector {
   async #forgetExpired(round: RoundOptions): Promise<void> {
     const { trash } = this.#parts.activity;
     while (!round.signal.aborted && (await this.#problem()) === undefined) {
-      const entries = await trash.expired(this.#parts.clock.nowMs(), entriesPerBatch);
+      const entries = await trash.expired(this.#patient.nowMs(), entriesPerBatch);
       if (entries.length === 0) return;
       await round.pace(entries.length);
       await trash.remove(entries.map((entry) => entry.id));
