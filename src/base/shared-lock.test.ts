@@ -45,3 +45,16 @@ test("a holder that throws lets the next one in", async () => {
   expect(failing).rejects.toThrow("broken");
   expect(await next).toBe("in");
 });
+
+test("a key is held from the first holder to the last", async () => {
+  const locks = new SharedLocks();
+  const { step, finish } = recorder();
+  expect(locks.isHeld("a")).toBe(false);
+  const all = [locks.shared("a", step("one")), locks.exclusive("a", step("two"))];
+  expect(locks.isHeld("a")).toBe(true);
+  await finish("one");
+  expect(locks.isHeld("a")).toBe(true);
+  await finish("two");
+  expect(locks.isHeld("a")).toBe(false);
+  await Promise.all(all);
+});

@@ -28,6 +28,11 @@ export class SharedLocks {
     return this.#run(key, "exclusive", work);
   }
 
+  /** True while somebody holds the key, in whatever mode. */
+  isHeld(key: string): boolean {
+    return this.#locks.has(key);
+  }
+
   async #run<T>(key: string, mode: Mode, work: () => Promise<T>): Promise<T> {
     const lock = this.#locks.get(key) ?? { holders: 0, mode, waiting: [] };
     this.#locks.set(key, lock);

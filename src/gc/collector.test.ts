@@ -216,6 +216,18 @@ test("the link of a blob that others need goes, and the blob stays", async () =>
   expect(await context.links.readLayer(app, digestOf("shared"))).toBeDefined();
 });
 
+test("a link to bytes that are gone goes, unless a manifest needs it", async () => {
+  const { image, blob, clock, context, objects } = await rig();
+  await image(app, "needed");
+  const lost = await blob(other, "lost");
+  await context.blobs.remove(lost);
+  await context.blobs.remove(digestOf("needed"));
+  const fresh = await reopened(objects, clock);
+  expect(await fresh.collect()).toMatchObject({ removedRepositories: 1 });
+  expect(await context.links.readLayer(other, lost)).toBeUndefined();
+  expect(await context.links.readLayer(app, digestOf("needed"))).toBeDefined();
+});
+
 test("a clock that jumps ends no grace: nothing goes before it has passed for certain", async () => {
   const { blob, collect, clock, context } = await rig();
   const digest = await blob(app, "pushed a moment ago");

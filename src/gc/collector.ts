@@ -16,7 +16,7 @@
  * HTTP and users. What cannot be read is never a reason to delete: it freezes what it may need.
  */
 import type { CollectedBlob } from "../activity/collected-store.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, patientClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { BlobState } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -88,12 +88,18 @@ export class Collector {
   readonly #parts: CollectorParts;
   readonly #options: CollectorOptions;
   readonly #guard: ClockGuard;
+  /**
+   * For how long a deletion can be taken back, which is days: the guard waits for the graces only,
+   * and then takes a step forward for true.
+   */
+  readonly #patient: Clock;
 
   constructor(parts: CollectorParts, options: CollectorOptions) {
     this.#parts = parts;
     this.#options = options;
     const holdMs = Math.max(options.graceMs, options.trashGraceMs);
     this.#guard = new ClockGuard({ clock: parts.clock, holdMs });
+    this.#patient = patientClock(parts.clock);
   }
 
   /** One round over everything. Never two at once on one registry. */
@@ -107,7 +113,7 @@ export class Collector {
       return { ...result, problem: text };
     }
     await leases.flush();
-    await clearRemnants(this.#parts, adoption.takeRemnants());
+    result.removedRepositories += await clearRemnants(adoption.takeRemnants(), this.#parts);
     await this.#mendFrozen();
     // First what gives space back: a full disk takes no rows, and so nothing new to the trash.
     await this.#removeTrashed(round, result);
@@ -164,7 +170,7 @@ export class Collector {
   async #forgetExpired(round: RoundOptions): Promise<void> {
     const { trash } = this.#parts.activity;
     while (!round.signal.aborted && (await this.#problem()) === undefined) {
-      const entries = await trash.expired(this.#parts.clock.nowMs(), entriesPerBatch);
+      const entries = await trash.expired(this.#patient.nowMs(), entriesPerBatch);
       if (entries.length === 0) return;
       await round.pace(entries.length);
       await trash.remove(entries.map((entry) => entry.id));
@@ -196,31 +202,50 @@ export class Collector {
     round: RoundOptions,
     result: Tally,
   ): Promise<void> {
-    const { blobs, locks, metadata, clock } = this.#parts;
+    const { locks } = this.#parts;
     const digests = batch.map((blob) => blob.digest);
-    await holdDigests(locks, digests, async () => {
-      const gone: BlobState[] = [];
-      for (const { digest } of batch) {
-        // Everything may have changed since the query: a push, a pull, a restored tag.
-        const now = await metadata.collection.stateOf(digest);
-        if (now === undefined) continue;
-        const keeper = await this.#keeper(now);
-        if (keeper === undefined) gone.push(now);
-        else round.say?.({ kind: "kept", digest, keeper });
-      }
-      const moved = new Set(await blobs.trash(gone.map((blob) => blob.digest)));
-      await metadata.collection.markTrashed([...moved], clock.nowMs());
-      // Rows without bytes: named by a manifest once, and never pushed.
-      const bytesless = gone.map((blob) => blob.digest).filter((digest) => !moved.has(digest));
-      if (bytesless.length > 0) {
-        await endBlobs(bytesless, await linksTo(bytesless, this.#parts), this.#parts);
-      }
-      for (const { digest, sizeBytes = 0 } of gone.filter((blob) => moved.has(blob.digest))) {
-        result.trashedBlobs += 1;
-        result.trashedBytes += sizeBytes;
-        round.say?.({ kind: "trashed", digest, sizeBytes });
-      }
-    });
+    await holdDigests(locks, digests, () =>
+      // A pull takes no lock of the blob: it was told of it before this one, and holds a lease, or
+      // it waits, and brings it back.
+      lockTrash(locks, digests, async () => {
+        const gone = await this.#withoutKeeper(digests, round);
+        const moved = new Set(await this.#moveToTrash(gone));
+        for (const { digest, sizeBytes = 0 } of gone.filter((blob) => moved.has(blob.digest))) {
+          result.trashedBlobs += 1;
+          result.trashedBytes += sizeBytes;
+          round.say?.({ kind: "trashed", digest, sizeBytes });
+        }
+      }),
+    );
+  }
+
+  /** Everything may have changed since the query: a push, a pull, a restored tag. */
+  async #withoutKeeper(
+    digests: readonly Digest[],
+    round: RoundOptions,
+  ): Promise<readonly BlobState[]> {
+    const gone: BlobState[] = [];
+    for (const digest of digests) {
+      const now = await this.#parts.metadata.collection.stateOf(digest);
+      if (now === undefined) continue;
+      const keeper = await this.#keeper(now);
+      if (keeper === undefined) gone.push(now);
+      else round.say?.({ kind: "kept", digest, keeper });
+    }
+    return gone;
+  }
+
+  /** Says which had bytes. The others are named by a manifest once and were never pushed: they end. */
+  async #moveToTrash(gone: readonly BlobState[]): Promise<readonly Digest[]> {
+    const { blobs, metadata, clock } = this.#parts;
+    const digests = gone.map((blob) => blob.digest);
+    const moved = await blobs.trash(digests);
+    await metadata.collection.markTrashed(moved, clock.nowMs());
+    const bytesless = digests.filter((digest) => !moved.includes(digest));
+    if (bytesless.length > 0) {
+      await endBlobs(bytesless, await linksTo(bytesless, this.#parts), this.#parts);
+    }
+    return moved;
   }
 
   async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {

@@ -146,30 +146,68 @@ function batchesByRepository(links: readonly BlobLink[]): readonly (readonly Blo
   return batches;
 }
 
-/** Finishes what a crash broke off in the middle of a delete. */
+/**
+ * Finishes what a crash broke off in the middle of a delete, and says how many repositories have
+ * nothing any more.
+ */
 export async function clearRemnants(
-  { links, locks }: Parts,
   names: readonly RepositoryName[],
-): Promise<void> {
-  for (const name of names) {
-    // Alone: a tag that is being set has its folder a moment before its link.
-    await locks.exclusive(`repository:${name}`, () => links.clearRemnants(name));
-  }
-}
-
-/** Removes repositories that have nothing any more, and says how many. */
-export async function removeEmptyRepositories(tidying: Tidying): Promise<number> {
-  const { metadata, links, locks, pace, mayGoOn } = tidying;
+  parts: Parts & Pick<RegistryContext, "blobs">,
+): Promise<number> {
+  const { links, locks } = parts;
   let removed = 0;
-  for (const name of await metadata.collection.emptyRepositories(repositoriesPerRound)) {
-    if (!(await mayGoOn())) break;
-    await pace(1);
+  for (const name of names) {
+    for (const digest of await links.listLayers(name)) await removeLostLink(name, digest, parts);
+    // Alone: a tag that is being set has its folder a moment before its link.
     const isRemoved = await locks.exclusive(`repository:${name}`, async () => {
-      if (!(await links.removeIfEmpty(name))) return false;
-      await metadata.removeRepository(name);
-      return true;
+      await links.clearRemnants(name);
+      return removeIfEmpty(name, parts);
     });
     if (isRemoved) removed += 1;
   }
   return removed;
+}
+
+/**
+ * Removes a link whose bytes are gone and which nothing needs: no row says so, for there is
+ * nothing to record. A power cut leaves it when it takes a blob on its way to the trash.
+ */
+async function removeLostLink(
+  name: RepositoryName,
+  digest: Digest,
+  parts: Parts & Pick<RegistryContext, "blobs">,
+): Promise<void> {
+  const { blobs, metadata, locks } = parts;
+  await locks.exclusive(digest, async () => {
+    if ((await blobs.sizeOf(digest)) !== undefined) return;
+    if ((await blobs.sizeInTrash(digest)) !== undefined) return;
+    if (!(await metadata.collection.isLoose(name, digest))) return;
+    if (await metadata.collection.isFrozen(digest)) return;
+    await unlinkFrom(name, [digest], parts);
+  });
+}
+
+/** Removes repositories that have nothing any more, and says how many. */
+export async function removeEmptyRepositories(tidying: Tidying): Promise<number> {
+  const { metadata, locks, pace, mayGoOn } = tidying;
+  let removed = 0;
+  for (const name of await metadata.collection.emptyRepositories(repositoriesPerRound)) {
+    if (!(await mayGoOn())) break;
+    await pace(1);
+    const isRemoved = await locks.exclusive(`repository:${name}`, () =>
+      removeIfEmpty(name, tidying),
+    );
+    if (isRemoved) removed += 1;
+  }
+  return removed;
+}
+
+/** The caller holds the repository's lock. */
+async function removeIfEmpty(
+  name: RepositoryName,
+  { links, metadata }: Pick<Parts, "links" | "metadata">,
+): Promise<boolean> {
+  if (!(await links.removeIfEmpty(name))) return false;
+  await metadata.removeRepository(name);
+  return true;
 }

@@ -78,7 +78,10 @@ export class Adoption {
     return this.#isComplete || this.#current.has(name);
   }
 
-  /** Repositories where a crash broke off a delete, for whoever clears that away. */
+  /**
+   * Repositories where a crash broke off a delete, or took bytes to which there is a link, for
+   * whoever clears that away.
+   */
   takeRemnants(): readonly RepositoryName[] {
     const names = [...this.#remnants];
     this.#remnants.clear();
@@ -284,6 +287,8 @@ export class Adoption {
     }
     const tags = await links.listTags(name);
     if (tags.length !== recorded.tags.size) return false;
+    // Folders without a link: a crash broke off their removal, or an upload is about to begin.
+    if (revisions.length + layers.length + tags.length === 0) this.#remnants.add(name);
     for (const tag of tags) {
       const stamp = recorded.tags.get(tag)?.stamp;
       if (stamp === undefined || (await links.stampOfTag(name, tag)) !== stamp) return false;
@@ -302,6 +307,7 @@ export class Adoption {
       // One in the trash comes back when it is asked for, so it counts as held.
       const sizeBytes = (await blobs.sizeOf(digest)) ?? (await blobs.sizeInTrash(digest));
       if (sizeBytes !== undefined) found.push({ digest, sizeBytes });
+      else this.#remnants.add(name);
     }
     return found;
   }

@@ -25,8 +25,17 @@ export async function lockTrash<T>(
   digests: readonly Digest[],
   work: () => Promise<T>,
 ): Promise<T> {
-  const keys = digests.map((digest) => `trash:${digest}`);
+  const keys = digests.map(trashKey);
   return inOrder(keys, (key, inner) => locks.exclusive(key, inner), work);
+}
+
+/** True while somebody moves the bytes into the trash, out of it, or ends them. */
+export function isTrashLocked(locks: SharedLocks, digest: Digest): boolean {
+  return locks.isHeld(trashKey(digest));
+}
+
+function trashKey(digest: Digest): string {
+  return `trash:${digest}`;
 }
 
 /** One order for all, so that two who want several locks cannot wait for each other. */

@@ -9,7 +9,7 @@ import type { LinkStore } from "../storage/link-store.ts";
 import type { Content } from "../storage/object-store.ts";
 import type { Adoption } from "./adoption.ts";
 import type { Leases } from "./leases.ts";
-import { lockTrash } from "./lock-digests.ts";
+import { isTrashLocked, lockTrash } from "./lock-digests.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
 
 /**
@@ -44,9 +44,10 @@ export class Lookup {
    */
   async findBlob(name: RepositoryName, digest: Digest): Promise<Content | undefined> {
     if (!(await this.holdsBlob(name, digest))) return undefined;
-    const content = await this.content(digest);
-    if (content !== undefined) this.#parts.leases.touch(digest);
-    return content;
+    // Before the look, and in one go with it: collection, once it has the lock of the trash, sees
+    // the lease, or else this look sees the lock.
+    this.#parts.leases.touch(digest);
+    return this.content(digest);
   }
 
   /** True when the repository holds the blob, whether its bytes are there or not. */
@@ -59,12 +60,16 @@ export class Lookup {
 
   /** The bytes of a digest, whoever may see them; out of the trash when they are there. */
   async content(digest: Digest): Promise<Content | undefined> {
-    return this.#parts.blobs.content(digest) ?? this.#fromTrash(digest);
+    const { blobs, locks } = this.#parts;
+    // On its way to the trash right now: a file that is still there would be gone when it is read.
+    if (isTrashLocked(locks, digest)) return this.#fromTrash(digest);
+    const content = blobs.content(digest);
+    if (content !== undefined) return content;
+    return (await blobs.sizeInTrash(digest)) === undefined ? undefined : this.#fromTrash(digest);
   }
 
   async #fromTrash(digest: Digest): Promise<Content | undefined> {
     const { blobs, metadata, locks, logger } = this.#parts;
-    if ((await blobs.sizeInTrash(digest)) === undefined) return undefined;
     return lockTrash(locks, [digest], async () => {
       if (await blobs.restore(digest)) {
         await metadata.collection.markRestored(digest);

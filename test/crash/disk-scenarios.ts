@@ -12,6 +12,8 @@ export interface DiskScenario {
   readonly run: (client: NotedClient) => Promise<void>;
   /** What the client does when the registry is back; must succeed. */
   readonly recover?: (client: NotedClient) => Promise<void>;
+  /** True when nothing that no manifest needs may be left after `recover`. */
+  readonly isCleanAfter?: boolean;
 }
 
 export interface NamedScenario {
@@ -27,7 +29,7 @@ const other = "other/app";
 const layerSizes = [5000];
 
 /** The first request begins at once, each other somewhere on the way of it. */
-async function beside(
+export async function beside(
   random: SeededRandom,
   requests: readonly (() => Promise<void>)[],
 ): Promise<void> {

@@ -1,3 +1,4 @@
+import { collectScenarios } from "./collect-scenarios.ts";
 import { diskScenarios, type NamedScenario } from "./disk-scenarios.ts";
 import { type AlsoWrong, searchPowerCuts } from "./power-cut-search.ts";
 import type { Figure, Rig, RigOptions } from "./rig.ts";
@@ -25,6 +26,7 @@ const shortScenarios: ReadonlySet<string> = new Set([
   "mount",
   "upload that is resumed",
   "push beside a deletion",
+  "collect a deleted image",
 ]);
 
 const evidenceMax = 5;
@@ -33,7 +35,7 @@ export const lostWrites: Rig = {
   name: "lost-writes",
   fault: "simulated disk: every operation × subsets of what was not synced",
   run: (options) => {
-    const scenarios = diskScenarios.filter(
+    const scenarios = [...diskScenarios, ...collectScenarios].filter(
       ({ name }) => options.form === "long" || shortScenarios.has(name),
     );
     return new Search(options).run(scenarios);

@@ -12,7 +12,7 @@ export interface Cell {
 }
 
 /** Sentences for what is not as it should be. */
-class Findings {
+export class Findings {
   readonly all: string[] = [];
 
   status(what: string, { status }: Answer, allowed: readonly number[]): void {

@@ -1,7 +1,7 @@
 /** A registry whose every file operation takes a while of its own, for requests that meet. */
-import type { Clock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { purgeStaleUploads } from "../../src/gc/stale-uploads.ts";
+import { Collecting, graceOf, type PassingClock } from "./collecting.ts";
 import { type InProcess, openInProcess } from "./in-process.ts";
 import { type FileOperation, intercepted } from "./intercepted-file-system.ts";
 import { blobSample, type ImageSample, imageSample, type Sample } from "./samples.ts";
@@ -11,8 +11,11 @@ import { turns } from "./turns.ts";
 import { WireClient } from "./wire-client.ts";
 
 /** A clock that a rig sets; it stands still otherwise. */
-export class SetClock implements Clock {
+export class SetClock implements PassingClock {
   ms = 1_800_000_000_000;
+  pass(ms: number): void {
+    this.ms += ms;
+  }
   nowMs(): number {
     return this.ms;
   }
@@ -27,6 +30,7 @@ export class MatrixWorld extends WireClient {
   readonly disk: SimulatedDisk;
   /** Every file operation since the last `forget`, in the order in which they began. */
   readonly trace: FileOperation[] = [];
+  readonly #collecting: Collecting;
   #runs = 0;
 
   private constructor(parts: {
@@ -41,6 +45,7 @@ export class MatrixWorld extends WireClient {
     this.clock = parts.clock;
     this.disk = parts.disk;
     this.trace = parts.trace;
+    this.#collecting = new Collecting(parts.registry, parts.clock);
   }
 
   static async open(random: SeededRandom): Promise<MatrixWorld> {
@@ -83,6 +88,23 @@ export class MatrixWorld extends WireClient {
       return request();
     });
     return (await Promise.all(begun)) as unknown as T;
+  }
+
+  /** One round of live collection. */
+  async collect(): Promise<void> {
+    const { problem } = await this.#collecting.round();
+    if (problem !== undefined) throw new Error(`nothing was collected: ${problem}`);
+  }
+
+  /** Lets time go by; leases are written down first, as they are within a second. */
+  async pass(ms: number): Promise<void> {
+    await this.registry.context.leases.flush();
+    this.clock.pass(ms);
+  }
+
+  /** Now every lease is over, and whatever is in the trash has been there for long enough. */
+  async makeDue(): Promise<void> {
+    await this.pass(graceOf(this.registry));
   }
 
   async purge(ageMs: number): Promise<void> {

@@ -1,10 +1,15 @@
+import { collectionCells } from "./collection-cells.ts";
 import { isLinearizable, type TagOperation } from "./linearizable.ts";
 import { type Cell, cells } from "./matrix-cells.ts";
 import { MatrixWorld } from "./matrix-world.ts";
+import { pullBesideCollection } from "./pull-beside-collection.ts";
 import type { Rig, RigOptions } from "./rig.ts";
 import { SeededRandom } from "./seeded-random.ts";
+import { atLeast } from "./trial.ts";
 import { uploadCells } from "./upload-cells.ts";
 
+/** Each with twenty pulls on the real disk. */
+const pullRoundsOfForm: Readonly<Record<RigOptions["form"], number>> = { short: 3, long: 50 };
 const runsOfForm: Readonly<Record<RigOptions["form"], number>> = { short: 15, long: 1_000 };
 /** So many runs share a registry: opening one takes longer than a run. */
 const runsOfWorld = 50;
@@ -16,20 +21,26 @@ export const meetings: Rig = {
   run: async (options) => {
     const violations: string[] = [];
     let runs = 0;
-    for (const cell of [...cells, ...uploadCells, freeRunning]) {
+    const all = [...cells, ...uploadCells, ...collectionCells, freeRunning];
+    for (const cell of all) {
       const count = runsOfForm[options.form];
       violations.push(...(await runCell(cell, { seed: options.seed, count })));
       runs += count;
       options.say(`${cell.name}: ${violations.length} violations so far`);
     }
-    const pairs = cells.length + uploadCells.length + 1;
+    const rounds = pullRoundsOfForm[options.form];
+    const onDisk = await pullBesideCollection({ seed: options.seed, rounds });
+    options.say(`${onDisk.pulls} pulls on the real disk`);
+    violations.push(...onDisk.violations);
+    const runsEach = runs / all.length;
     return [
       {
         name: "runs of each pair",
-        value: runs / pairs,
+        value: runsEach,
         target: "1,000",
-        holds: runs / pairs >= runsOfForm[options.form],
+        holds: runsEach >= runsOfForm[options.form],
       },
+      atLeast("pulls from the real disk beside collection", onDisk.pulls, 20 * rounds),
       {
         name: "violations",
         value: violations.length,

@@ -3,7 +3,7 @@ import { type Digest, digestOf, parseDigest } from "../../src/oci/digest.ts";
 import type { RepositoryName } from "../../src/oci/repository-name.ts";
 import { blobKey } from "../../src/storage/layout.ts";
 import type { InProcess } from "./in-process.ts";
-import { type Allowed, absent } from "./model-oracle.ts";
+import { type Allowed, absent, blobKeyOf } from "./model-oracle.ts";
 import { repositoryOf, tagOf, unlessUnknown } from "./noted-client.ts";
 import { type FolderNode, filesOn } from "./simulated-disk.ts";
 
@@ -12,12 +12,13 @@ const namedLink = /\/(?:_layers|revisions|index)\/(sha256|sha512)\/([0-9a-f]+)\/
 const currentLink = /\/_manifests\/tags\/[^/]+\/current\/link$/;
 /** Uploads are allowed to be torn, and the temporary folder to hold what was on its way. */
 const unfinished = /\/_uploads\/[^/]+\/(?:data|startedat|state\.json)$|\/berth\/tmp\/[^/]+$/;
+const trashPath = /\/berth\/trash\/blobs\/(sha256|sha512)\/([0-9a-f]+)$/;
 
 /** What lies under a final name and is not whole, a sentence each. */
 export function problemsOnDisk(root: FolderNode): readonly string[] {
   const problems: string[] = [];
   for (const { path, bytes } of filesOn(root)) {
-    const blob = blobPath.exec(path);
+    const blob = blobPath.exec(path) ?? trashPath.exec(path);
     const link = namedLink.exec(path);
     const text = new TextDecoder().decode(bytes);
     if (blob !== null) {
@@ -50,7 +51,7 @@ export async function problemsServed(
     }
   }
   for await (const name of registry.links.listRepositories()) {
-    problems.push(...(await danglingOf(registry, name)));
+    problems.push(...(await danglingOf(registry, name, allowed)));
   }
   return [...problems, ...registry.errors];
 }
@@ -96,13 +97,19 @@ function lookupOf({ registry, objects }: InProcess) {
 }
 
 /** Links of a repository that lead to something missing or broken. */
-async function danglingOf(registry: InProcess, name: RepositoryName): Promise<readonly string[]> {
+async function danglingOf(
+  registry: InProcess,
+  name: RepositoryName,
+  allowed: Allowed,
+): Promise<readonly string[]> {
   const lookup = lookupOf(registry);
   const { links } = registry;
   const problems: string[] = [];
   for (const digest of await links.listLayers(name)) {
     // An empty folder is what a removal leaves that was under way.
     if ((await links.readLayer(name, digest)) === undefined) continue;
+    // Nobody needs it, and a power cut took it on its way to the trash.
+    if (allowed.get(blobKeyOf(name, digest))?.includes(absent) === true) continue;
     if (!(await lookup.blob(name, digest))) problems.push(`${name} links ${digest}: no such blob`);
   }
   for (const digest of await links.listRevisions(name)) {

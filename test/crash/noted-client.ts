@@ -5,6 +5,7 @@ import { parseRepositoryName } from "../../src/oci/repository-name.ts";
 import { parseTag, type Tag } from "../../src/oci/tag.ts";
 import type { UploadKey } from "../../src/registry/uploads.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
+import { Collecting, type PassingClock } from "./collecting.ts";
 import { absent, blobKeyOf, type Key, manifestKey, type Oracle, tagKey } from "./model-oracle.ts";
 import type { ImageSample, Sample } from "./samples.ts";
 
@@ -14,6 +15,8 @@ const owner = "";
 export interface NotedClientOptions {
   readonly opened: OpenRegistry;
   readonly oracle: Oracle;
+  /** The registry's own. */
+  readonly clock: PassingClock;
   /** Called when an operation has been answered, before anything else happens. */
   readonly onAnswer?: () => void;
 }
@@ -21,9 +24,11 @@ export interface NotedClientOptions {
 /** A client of the use cases that tells an oracle what it was promised. */
 export class NotedClient {
   readonly #options: NotedClientOptions;
+  readonly #collecting: Collecting;
 
   constructor(options: NotedClientOptions) {
     this.#options = options;
+    this.#collecting = new Collecting(options.opened, options.clock);
   }
 
   get opened(): OpenRegistry {
@@ -143,6 +148,34 @@ export class NotedClient {
       await this.opened.links.removeRepository(repositoryOf(name));
       await this.opened.metadata.removeRepository(repositoryOf(name));
     });
+  }
+
+  /** Asks whether the blob is there, as clients do before they upload it; it must be. */
+  async head(name: string, { digest }: Sample): Promise<void> {
+    await this.#noted({ [blobKeyOf(name, digest)]: there }, () =>
+      this.opened.registry.blobs.find(repositoryOf(name), digest),
+    );
+  }
+
+  /** Lets time go by; leases are written down first, as they are within a second. */
+  async pass(ms: number): Promise<void> {
+    await this.opened.context.leases.flush();
+    this.#options.clock.pass(ms);
+  }
+
+  /**
+   * One round of live collection. Of `unneeded`, nothing is promised until somebody is told of it
+   * again: it may be in the trash or gone, and a power cut may bring it back or take it.
+   */
+  async collect(unneeded: readonly Key[] = []): Promise<void> {
+    const { oracle, onAnswer } = this.#options;
+    const answers = [there, absent].map((value) =>
+      oracle.begin(Object.fromEntries(unneeded.map((key) => [key, value]))),
+    );
+    const { problem } = await this.#collecting.round();
+    if (problem !== undefined) throw new Error(`nothing was collected: ${problem}`);
+    for (const answered of answers) answered();
+    onAnswer?.();
   }
 
   async #noted(

@@ -1,9 +1,10 @@
 /** Cuts the power at every operation of a scenario, and looks at every disk that may be left. */
-import type { Clock } from "../../src/base/clock.ts";
 import type { FileSystem } from "../../src/storage/drivers/file-system.ts";
-import type { NamedScenario } from "./disk-scenarios.ts";
+import type { PassingClock } from "./collecting.ts";
+import type { DiskScenario, NamedScenario } from "./disk-scenarios.ts";
 import { type InProcess, openInProcess } from "./in-process.ts";
 import { intercepted } from "./intercepted-file-system.ts";
+import { leftoversOn } from "./leftovers.ts";
 import { problemsOnDisk, problemsServed } from "./model-check.ts";
 import { type Allowed, Oracle } from "./model-oracle.ts";
 import { NotedClient } from "./noted-client.ts";
@@ -45,10 +46,13 @@ interface Moment {
 }
 
 /** A millisecond a look, so that no two changes have the same time. */
-class TickingClock implements Clock {
+class TickingClock implements PassingClock {
   #ms: number;
   constructor(startMs: number) {
     this.#ms = startMs;
+  }
+  pass(ms: number): void {
+    this.#ms += ms;
   }
   nowMs(): number {
     this.#ms += 1;
@@ -60,8 +64,8 @@ class TickingClock implements Clock {
 }
 
 const startMs = 1_800_000_000_000;
-/** So long after, a temporary file is known to be nobody's. */
-const restartMs = startMs + 2 * 3_600_000;
+/** After every scenario; and so long after, a temporary file is known to be nobody's. */
+const restartMs = startMs + 365 * 24 * 3_600_000;
 
 export async function searchPowerCuts(options: SearchOptions): Promise<SearchResult> {
   const random = new SeededRandom(options.seed);
@@ -77,7 +81,7 @@ export async function searchPowerCuts(options: SearchOptions): Promise<SearchRes
       const fingerprint = `${fingerprintOf(root)} ${allowed}`;
       if (seen.has(fingerprint)) continue;
       seen.add(fingerprint);
-      const problems = await problemsAfter(root, moment.allowed, scenario.recover);
+      const problems = await problemsAfter(root, moment.allowed, scenario);
       for (const problem of problems) {
         violations.push(`${options.scenario.name}, after ${moment.after}: ${problem}`);
       }
@@ -110,7 +114,7 @@ async function record(
   const disk = new SimulatedDisk({ clock, ignored, onChange });
   const clientOn = async (fileSystem: FileSystem): Promise<NotedClient> => {
     const opened = await openInProcess({ fileSystem, clock, random });
-    return new NotedClient({ opened, oracle, onAnswer: () => note("an answer") });
+    return new NotedClient({ opened, oracle, clock, onAnswer: () => note("an answer") });
   };
   const during = async (
     fileSystem: FileSystem,
@@ -172,7 +176,7 @@ const reading: ReadonlySet<string> = new Set([
 async function problemsAfter(
   root: FolderNode,
   allowed: Allowed,
-  recover: ((client: NotedClient) => Promise<void>) | undefined,
+  { recover, isCleanAfter = false }: DiskScenario,
 ): Promise<readonly string[]> {
   const onDisk = problemsOnDisk(root);
   if (onDisk.length > 0) return onDisk;
@@ -188,8 +192,9 @@ async function problemsAfter(
     }
     if (problems.length > 0 || recover === undefined) return problems;
     const oracle = new Oracle();
-    await recover(new NotedClient({ opened: registry, oracle }));
+    await recover(new NotedClient({ opened: registry, oracle, clock }));
     if (disk.openFiles > 0) problems.push(`${disk.openFiles} files were left open`);
+    if (isCleanAfter) problems.push(...leftoversOn(disk.root));
     return [...problems, ...(await problemsServed(registry, oracle.allowed()))];
   } catch (error) {
     return [`failed: ${Bun.inspect(error)}`];

@@ -269,6 +269,15 @@ export function* filesOn(
   }
 }
 
+/** The path of every folder that readers see. */
+export function* foldersOn(folder: FolderNode, path = ""): Generator<string> {
+  for (const [name, node] of visible(folder)) {
+    if (node.kind === "file") continue;
+    yield `${path}/${name}`;
+    yield* foldersOn(node, `${path}/${name}`);
+  }
+}
+
 function visible(folder: FolderNode): ReadonlyMap<string, Node> {
   const found = new Map<string, Node>();
   for (const [name, history] of folder.entries) {

@@ -1,7 +1,9 @@
 import { type Clock, patientClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { purgeStaleUploads } from "../../src/gc/stale-uploads.ts";
-import { openInProcess } from "./in-process.ts";
+import { Collecting, type PassingClock } from "./collecting.ts";
+import { repositoryOf } from "./noted-client.ts";
+import { type InProcess, openInProcess } from "./in-process.ts";
 import type { Rig } from "./rig.ts";
 import { imageSample } from "./samples.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -13,7 +15,7 @@ const yearMs = 365 * 24 * hourMs;
 const evidenceMax = 5;
 
 /** A clock that somebody sets while the registry runs. */
-class SteppingClock implements Clock {
+class SteppingClock implements PassingClock {
   /** Added to the wall clock after so many more looks at it. */
   next: { readonly looks: number; readonly byMs: number } | undefined;
   #wallMs = 1_800_000_000_000;
@@ -46,20 +48,44 @@ class SteppingClock implements Clock {
   }
 }
 
+type Run = () => Promise<unknown>;
+
 /** What is in doubt: what may take something away because of its age. */
 interface Collection {
   readonly name: string;
-  readonly run: (registry: WireClient["registry"], clock: Clock) => Promise<void>;
+  /** Before any step; `patient` is the clock that uploads are judged by. */
+  readonly open: (registry: InProcess, clocks: { clock: Clock; patient: Clock }) => Run;
+  /** True when what was deleted has to be there to be taken back, by the time that has passed. */
+  readonly keepsDeleted: boolean;
 }
 
-/** A collection of blobs goes here too: it must hold under the same steps. */
 const collections: readonly Collection[] = [
   {
     name: "purge of uploads",
-    run: async ({ links, uploads }, clock) => {
+    open: ({ links, uploads }, { patient: clock }) => {
       const options = { links, uploads, clock, logger: silentLogger, isDryRun: false };
-      await purgeStaleUploads({ ...options, ageMs: 168 * hourMs }, new AbortController().signal);
+      const { signal } = new AbortController();
+      return () => purgeStaleUploads({ ...options, ageMs: 168 * hourMs }, signal);
     },
+    keepsDeleted: true,
+  },
+  {
+    name: "live collection",
+    open: (registry, { clock }) => {
+      const collecting = new Collecting(registry, clock);
+      return () => collecting.round();
+    },
+    keepsDeleted: true,
+  },
+  {
+    // Nobody can tell a clock that was set meanwhile from a registry that was down for years, so
+    // that what was deleted may expire; what is in use has the second grace.
+    name: "live collection that is restarted before each round",
+    open:
+      (registry, { clock }) =>
+      () =>
+        new Collecting(registry, clock).round(),
+    keepsDeleted: false,
   },
 ];
 
@@ -108,43 +134,79 @@ export async function stepClocks(
   return { runs, violations };
 }
 
-async function runOnce(run: {
+interface Case {
   readonly seed: number;
   readonly collection: Collection;
   readonly steps: readonly number[];
   readonly looks: number;
   readonly choice: ClockChoice;
-}): Promise<readonly string[]> {
+}
+
+async function runOnce({
+  seed,
+  collection,
+  steps,
+  looks,
+  choice,
+}: Case): Promise<readonly string[]> {
   const clock = new SteppingClock();
-  const random = new SeededRandom(run.seed);
+  const random = new SeededRandom(seed);
   const disk = new SimulatedDisk({ clock });
   const registry = await openInProcess({ fileSystem: disk, clock, random });
   const client = new WireClient(registry, "team/app");
-  const ofCollection = run.choice(clock);
-  const [image, active] = [imageSample(random, [100]), imageSample(random, [100])];
-  const layer = active.blobs[1] ?? active;
+  const run = collection.open(registry, { clock, patient: choice(clock) });
+  const [image, active, deleted] = [0, 1, 2].map(() => imageSample(random, [100]));
+  if (image === undefined || active === undefined || deleted === undefined) throw new Error();
+  const [leased = active, layer = active] = active.blobs;
   await client.putImage("v1", image);
+  await client.putImage("gone", deleted);
+  await client.delete("manifests", deleted.digest);
+  // Nothing names it yet: a client that was told of it is about to.
+  await client.putBlob(leased);
   // An upload that a client is in the middle of, whatever the clock says.
   const location = await client.begin();
   await client.patch(location, layer.bytes.subarray(0, 40), 0);
-  for (const byMs of run.steps) {
-    clock.next = { looks: run.looks, byMs };
-    await run.collection.run(registry, ofCollection);
+  const pass = async (ms: number): Promise<void> => {
+    await registry.context.leases.flush();
+    clock.pass(ms);
+  };
+  // The lease is older than what memory knows of it, and not yet over.
+  await pass(20 * hourMs);
+  for (const byMs of steps) {
+    clock.next = { looks, byMs };
+    await run();
     // Not reached during the collection: then it comes after it, and before the next.
     if (clock.next !== undefined) clock.step(byMs);
     clock.next = undefined;
-    await run.collection.run(registry, ofCollection);
+    await run();
   }
+  await pass(2 * hourMs);
+  await run();
   const problems: string[] = [];
   const { status } = await client.put(location, layer.digest, layer.bytes.subarray(40));
   if (status !== 201) problems.push(`an upload that goes on answered ${status}`);
+  const live = status === 201 ? [leased, layer] : [leased];
   const anew = new WireClient(await openInProcess({ fileSystem: disk, clock, random }), "team/app");
   for (const one of [client, anew]) {
     const pulled = await one.pulled("v1");
     if (pulled !== image.digest) problems.push(`the image is ${pulled}`);
-    if (status !== 201) continue;
-    const blob = await one.pullBlob(layer.digest);
-    if (blob !== layer.digest) problems.push(`the blob is ${blob}`);
+    for (const { digest } of live) {
+      const blob = await one.pullBlob(digest);
+      if (blob !== digest) problems.push(`a blob in use is ${blob}`);
+    }
+  }
+  if (collection.keepsDeleted) {
+    // Not a week in all, which is how long it can be taken back.
+    for (let round = 0; round < 10; round += 1) {
+      await pass(12 * hourMs);
+      await run();
+    }
+    await client.registry.registry.undo.restoreManifest(repositoryOf(client.name), deleted.digest, {
+      actor: {},
+      isForced: false,
+    });
+    const pulled = await client.pulled("gone");
+    if (pulled !== deleted.digest) problems.push(`the tag that was taken back is ${pulled}`);
   }
   await registry.close();
   await anew.registry.close();
