@@ -13,6 +13,8 @@ export interface CollectingServer extends Server {
   readonly forward: (hours: number) => Promise<void>;
   /** One round; at the configured rate, or as for a person who waits for its end. */
   readonly round: (options: { readonly isFull: boolean }) => Promise<Round>;
+  /** Forgets what can no longer be taken back, as every round does first. */
+  readonly expire: () => Promise<void>;
   /** How many blobs would go. */
   readonly preview: () => Promise<number>;
 }
@@ -61,6 +63,7 @@ export async function startCollectingServer(options: StartOptions): Promise<Coll
       if (round.problem !== undefined) throw new Error(`collection says: ${round.problem}`);
       return round;
     },
+    expire: async () => void (await control("/expire")),
     preview: async () => {
       const { count } = (await (await control("/preview")).json()) as { count: number };
       return count;

@@ -4,7 +4,7 @@
  *
  *   bun collecting-server.ts CONFIG-FILE CONTROL-PORT
  *
- * The control port takes POST /forward?hours=N, /round?isFull=true, /preview and /adopted.
+ * The control port takes POST /forward?hours=N, /round?isFull=true, /preview, /expire and /adopted.
  */
 import { openAuthenticator } from "../../src/auth/open.ts";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
@@ -48,6 +48,14 @@ Bun.serve({
       return new Response();
     }
     await adopted;
+    if (pathname === "/expire") {
+      const { trash } = opened.activity;
+      for (;;) {
+        const entries = await trash.expired(clock.nowMs(), 500);
+        if (entries.length === 0) return new Response();
+        await trash.remove(entries.map((entry) => entry.id));
+      }
+    }
     if (pathname === "/preview") {
       let count = 0;
       for await (const { keeper } of collection.preview()) if (keeper === undefined) count += 1;

@@ -107,6 +107,7 @@ async function collectLive(
 }
 
 async function preview(server: CollectingServer): Promise<Measurement> {
+  await server.expire();
   const { result, cost } = await measureCost(server.pid, () => timed(() => server.preview()));
   expectCount(result.value);
   return { value: result.seconds, ...cost, facts: {} };
