@@ -35,8 +35,8 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
     return digests;
   }
 
-  /** The whole walk in pieces of `scan` rows, and how many pieces that were. */
-  async function walk<T>(scan: number, look: (after: number) => Promise<Seen<T>>) {
+  /** The whole walk, and how many pieces that were. */
+  async function walk<T>(look: (after: number) => Promise<Seen<T>>) {
     const found: T[] = [];
     let pieces = 0;
     for (let after: number | undefined = 0; after !== undefined; pieces += 1) {
@@ -49,7 +49,7 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
 
   function walkTests(): void {
     const unreferenced = (scan: number) =>
-      walk(scan, (after) => store.collection.unreferenced({ after, scan, touchedBeforeMs: later }));
+      walk((after) => store.collection.unreferenced({ after, scan, touchedBeforeMs: later }));
 
     test("a walk in pieces finds every blob that nothing references, and no other", async () => {
       const image = imageRecord(`image of ${app}`);
@@ -78,7 +78,7 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
       await store.recordManifest(app, image);
       for (const name of [app, other]) await store.recordBlob(name, { digest, sizeBytes: 5 });
       const loose = async () => {
-        const { found } = await walk(1, (after) =>
+        const { found } = await walk((after) =>
           store.collection.looseLinks({ after, scan: 1, touchedBeforeMs: later }),
         );
         return found.filter((link) => link.digest === digest);
