@@ -187,6 +187,11 @@ export class LinkStore {
     return (await this.#objects.stat(`${revisionFolder(name, digest)}/link`)) !== undefined;
   }
 
+  /** The same for a blob. */
+  async hasLayer(name: RepositoryName, digest: Digest): Promise<boolean> {
+    return (await this.#objects.stat(layerLinkKey(name, digest))) !== undefined;
+  }
+
   /**
    * Finishes deletes that were broken off: folders of manifests, blobs and tags whose link is gone
    * already. The caller holds the repository's lock; a push that makes the same folder meanwhile
@@ -198,8 +203,7 @@ export class LinkStore {
       if (!(await this.hasRevision(name, digest))) folders.push(revisionFolder(name, digest));
     }
     for (const digest of await this.listLayers(name)) {
-      const folder = layerFolder(name, digest);
-      if ((await this.#objects.stat(`${folder}/link`)) === undefined) folders.push(folder);
+      if (!(await this.hasLayer(name, digest))) folders.push(layerFolder(name, digest));
     }
     await this.#objects.removeEmptyFolders(folders);
     for (const tag of await this.listTags(name)) {
