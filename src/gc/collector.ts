@@ -74,6 +74,8 @@ const blobsPerBatch = 100;
 const entriesPerBatch = 500;
 const holdersMax = 3;
 
+const notInAgreement = "the metadata does not agree with the storage yet: look at the log";
+
 /** Where the time of the last run is kept, to notice a clock that went back between two. */
 const lastRunKey = "gc.last-run-ms";
 
@@ -91,28 +93,31 @@ export class Collector {
 
   /** One round over everything. Never two at once on one registry. */
   async run(round: RoundOptions): Promise<RoundResult> {
-    const { metadata, clock, leases, adoption } = this.#parts;
+    const { leases, adoption } = this.#parts;
     const result = newTally();
-    const problem = await this.#problem();
-    if (problem !== undefined) return { ...result, problem };
-    if (!adoption.progress().isComplete) {
-      const text = "the metadata does not agree with the storage yet: look at the log";
-      return { ...result, problem: text };
-    }
+    const clockProblem = await this.#clockProblem();
+    if (clockProblem !== undefined) return { ...result, problem: clockProblem };
+    if (!adoption.progress().isCompared) return { ...result, problem: notInAgreement };
     await leases.flush();
+    // First what gives space back: on a full disk neither rows nor deletions can be recorded.
+    await this.#removeTrashed(round, result);
+    if (adoption.progress().isComplete) await this.#decideByRows(round, result);
+    const problem = await this.#problem(round);
+    return problem === undefined ? result : { ...result, problem };
+  }
+
+  /** All that needs rows which say what the storage says. */
+  async #decideByRows(round: RoundOptions, result: Tally): Promise<void> {
+    const { metadata, clock, adoption } = this.#parts;
     await clearRemnants(this.#parts, adoption.takeRemnants());
     await this.#mendFrozen();
-    // First what gives space back: a full disk takes no rows, and so nothing new to the trash.
-    await this.#removeTrashed(round, result);
     await this.#forgetExpired(round);
     await this.#trashUnreferenced(round, result);
-    const mayGoOn = async (): Promise<boolean> =>
-      !round.signal.aborted && (await this.#problem()) === undefined;
+    const mayGoOn = async (): Promise<boolean> => (await this.#problem(round)) === undefined;
     const tidying = { ...this.#parts, pace: round.pace, mayGoOn };
     result.removedLinks += await removeLooseLinks(tidying);
     result.removedRepositories += await removeEmptyRepositories(tidying);
     await metadata.writeState(lastRunKey, String(clock.nowMs()));
-    return result;
   }
 
   /** What would go now, without anything going: first what goes to the trash, then for good. */
@@ -132,7 +137,15 @@ export class Collector {
     }
   }
 
-  async #problem(): Promise<string | undefined> {
+  /** Why rows may not decide, or no longer; asked before every step. */
+  async #problem({ signal }: RoundOptions): Promise<string | undefined> {
+    if (signal.aborted) return "it was stopped";
+    const problem = await this.#clockProblem();
+    if (problem !== undefined) return problem;
+    return this.#parts.adoption.progress().isComplete ? undefined : notInAgreement;
+  }
+
+  async #clockProblem(): Promise<string | undefined> {
     const lastRun = await this.#parts.metadata.readState(lastRunKey);
     return this.#guard.problem(lastRun === undefined ? undefined : Number(lastRun));
   }
@@ -141,7 +154,12 @@ export class Collector {
   async #mendFrozen(): Promise<void> {
     const { metadata, adoption, logger } = this.#parts;
     for (const { repository } of await metadata.collection.frozenRepositories(100)) {
-      await adoption.refresh(repository);
+      try {
+        await adoption.refresh(repository);
+      } catch (error) {
+        // It stays frozen. The others are none the worse for it.
+        logger.warn("a frozen repository could not be read again", { repository, error });
+      }
     }
     const frozen = await metadata.collection.frozenRepositories(100);
     const first = frozen.find((it) => it.unreadableManifests > 0);
@@ -156,7 +174,7 @@ export class Collector {
   /** What was deleted so long ago that it can no longer be taken back keeps nothing any more. */
   async #forgetExpired(round: RoundOptions): Promise<void> {
     const { trash } = this.#parts.activity;
-    while (!round.signal.aborted && (await this.#problem()) === undefined) {
+    while ((await this.#problem(round)) === undefined) {
       const entries = await trash.expired(this.#parts.clock.nowMs(), entriesPerBatch);
       if (entries.length === 0) return;
       await round.pace(entries.length);
@@ -173,8 +191,9 @@ export class Collector {
 
   async #trashUnreferenced(round: RoundOptions, result: Tally): Promise<void> {
     for await (const candidates of this.#candidates()) {
-      if (round.signal.aborted || (await this.#problem()) !== undefined) return;
+      if ((await this.#problem(round)) !== undefined) return;
       await round.pace(candidates.length + 1);
+      if ((await this.#problem(round)) !== undefined) return;
       for (const batch of batchesOf(candidates)) await this.#trashBatch(batch, round, result);
     }
   }
@@ -197,9 +216,16 @@ export class Collector {
         else round.say?.({ kind: "kept", digest, keeper });
       }
       const moved = new Set(await blobs.trash(gone.map((blob) => blob.digest)));
-      await metadata.collection.markTrashed([...moved], clock.nowMs());
-      // Rows without bytes: named by a manifest once, and never pushed.
-      const bytesless = gone.filter((blob) => !moved.has(blob.digest));
+      const marked = [...moved];
+      const bytesless: BlobState[] = [];
+      for (const blob of gone.filter(({ digest }) => !moved.has(digest))) {
+        // There without a mark: the database failed after an earlier move. Otherwise a row without
+        // bytes: named by a manifest once, and never pushed.
+        const isThere = (await blobs.sizeInTrash(blob.digest)) !== undefined;
+        if (isThere) marked.push(blob.digest);
+        else bytesless.push(blob);
+      }
+      await metadata.collection.markTrashed(marked, clock.nowMs());
       await endBlobs(
         bytesless.map((blob) => blob.digest),
         this.#parts,
@@ -214,7 +240,7 @@ export class Collector {
 
   async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {
     const { collection } = this.#parts.metadata;
-    while (!round.signal.aborted && (await this.#problem()) === undefined) {
+    while (!round.signal.aborted && (await this.#clockProblem()) === undefined) {
       const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: blobsPerBatch };
       const batch = await collection.trashed(page);
       if (batch.length === 0) return;
@@ -262,12 +288,12 @@ export class Collector {
 
   /** True for one that has its place again, or is to have it. The caller holds its locks. */
   async #comesBack(digest: Digest): Promise<boolean> {
-    const { blobs, metadata, leases, undo } = this.#parts;
+    const { blobs, metadata } = this.#parts;
     const isInPlace = (await blobs.sizeOf(digest)) !== undefined;
     const state = await metadata.collection.stateOf(digest);
-    const isWanted =
-      state?.isReferenced === true || leases.isFresh(digest) || (await undo.keeps(digest));
-    if (!isInPlace && !isWanted) return false;
+    // Asked as if it were in its place: a lease given while it was moved counts in full.
+    const keeper = state && (await this.#keeper({ ...state, trashedAtMs: undefined }));
+    if (!isInPlace && keeper === undefined) return false;
     // Pushed anew meanwhile: then the old copy goes. Otherwise it is brought back.
     if (isInPlace) await blobs.emptyTrash([digest]);
     else await blobs.restore(digest);
