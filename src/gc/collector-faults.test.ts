@@ -10,7 +10,7 @@ import {
   type TestRegistryOptions,
 } from "../registry/test-support.ts";
 import { Collector, type CollectorOptions, type RoundOptions } from "./collector.ts";
-import { takeInventory } from "./inventory.ts";
+import { type InventoryOptions, takeInventory } from "./inventory.ts";
 
 const app = nameOf("team/app");
 const other = nameOf("other/app");
@@ -36,7 +36,8 @@ async function rig(graces: Partial<CollectorOptions> = {}, options: TestRegistry
     pace: async () => undefined,
   };
   const collect = (with_: Partial<RoundOptions> = {}) => collector.run({ ...round, ...with_ });
-  const inventory = () => takeInventory(context, { ...round, clock, folders: 512 });
+  const inventory = (with_: Partial<InventoryOptions> = {}) =>
+    takeInventory(context, { ...round, clock, folders: "all", ...with_ });
   /** A blob that nothing references, out of its lease. */
   async function orphan(text: string): Promise<Digest> {
     const digest = await opened.blob(app, text);
@@ -194,4 +195,62 @@ test("a lease that could not be written down counts for as long as that lasts", 
   collection.touch = touch;
   await context.leases.flush();
   expect(await context.leases.isLeased(digest)).toBe(true);
+});
+
+test("what can be taken back takes no time of a round, however much it is", async () => {
+  const { orphan, collect, blob, context, clock } = await rig();
+  const { trash } = context.activity;
+  const kept = await Promise.all(
+    Array.from({ length: 250 }, (_, index) => blob(app, `kept ${index}`)),
+  );
+  const keeps = trash.keeps.bind(trash);
+  trash.keeps = async (digest) => kept.includes(digest) || keeps(digest);
+  await orphan("goes");
+  clock.pass(day);
+  let paid = 0;
+  const pace = async (count: number): Promise<void> => void (paid += count);
+  expect(await collect({ pace })).toMatchObject({ trashedBlobs: 1 });
+  expect(paid).toBeLessThan(20);
+});
+
+test("a full inventory begins with the first folder, and one that is stopped keeps its place", async () => {
+  const { inventory, context } = await rig();
+  const put = async (text: string): Promise<void> =>
+    context.blobs.put(digestOf(text), new TextEncoder().encode(text));
+  for (let index = 0; index < 20; index += 1) await put(`first ${index}`);
+  expect(await inventory({ folders: 10 })).toBeGreaterThan(9);
+  const place = await context.metadata.readState("gc.inventory-cursor");
+  await inventory({ folders: 10, signal: AbortSignal.abort() });
+  expect(await context.metadata.readState("gc.inventory-cursor")).toBe(place);
+  await inventory();
+  await inventory({ folders: 10 });
+  for (let index = 0; index < 20; index += 1) await put(`second ${index}`);
+  expect(await inventory()).toBe(20);
+});
+
+test("an inventory of a trash that is known lets others run now and then", async () => {
+  const { inventory, context, clock } = await rig();
+  const texts = Array.from({ length: 350 }, (_, index) => `trashed ${index}`);
+  for (const text of texts) await context.blobs.put(digestOf(text), new TextEncoder().encode(text));
+  await context.blobs.trash(texts.map((text) => digestOf(text)));
+  expect(await inventory()).toBe(350);
+  let turns = 0;
+  expect(await inventory({ pace: async () => void (turns += 1) })).toBe(0);
+  expect(turns).toBeGreaterThanOrEqual(4);
+  // Marked while the clock was ten years ahead: it waits for the usual time, from now on.
+  const digest = digestOf("trashed 0");
+  await context.metadata.collection.markTrashed([digest], clock.nowMs() + 3_650 * day);
+  expect(await inventory()).toBe(1);
+});
+
+test("after a round under a clock that was years ahead, collection goes on one grace later", async () => {
+  const { orphan, collect, clock, context } = await rig();
+  await orphan("goes");
+  await context.metadata.writeState("gc.last-run-ms", String(clock.nowMs() + 3_650 * day));
+  expect((await collect()).problem).toContain("the last run was at");
+  clock.pass(23 * hourMs);
+  expect((await collect()).problem).toContain("the last run was at");
+  clock.pass(2 * hourMs);
+  expect(await collect()).toMatchObject({ trashedBlobs: 1 });
+  expect(Number(await context.metadata.readState("gc.last-run-ms"))).toBe(clock.nowMs());
 });

@@ -191,11 +191,28 @@ export class Collector {
 
   async #trashUnreferenced(round: RoundOptions, result: Tally): Promise<void> {
     for await (const candidates of this.#candidates()) {
-      if ((await this.#problem(round)) !== undefined) return;
-      await round.pace(candidates.length + 1);
-      if ((await this.#problem(round)) !== undefined) return;
-      for (const batch of batchesOf(candidates)) await this.#trashBatch(batch, round, result);
+      await round.pace(1);
+      for (const batch of batchesOf(candidates)) {
+        const unkept = await this.#unkept(batch, round);
+        await round.pace(unkept.length + 1);
+        if ((await this.#problem(round)) !== undefined) return;
+        if (unkept.length > 0) await this.#trashBatch(unkept, round, result);
+      }
     }
+  }
+
+  /**
+   * A first look without locks. A hundred thousand blobs may be kept for a week because they can
+   * be taken back: they cost neither a wait nor anybody's lock, in every round.
+   */
+  async #unkept(batch: readonly BlobState[], round: RoundOptions): Promise<readonly BlobState[]> {
+    const unkept: BlobState[] = [];
+    for (const blob of batch) {
+      const keeper = await this.#keeper(blob);
+      if (keeper === undefined) unkept.push(blob);
+      else round.say?.({ kind: "kept", digest: blob.digest, keeper });
+    }
+    return unkept;
   }
 
   async #trashBatch(

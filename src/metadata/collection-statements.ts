@@ -132,7 +132,14 @@ function prepareWindows(database: Database<MetadataTables>) {
         .innerJoin("repositories", "repositories.id", "loose.repository_id")
         .select(["repositories.name", "blobs.digest"])
         .where("blobs.touched_at_ms", "<", param.touchedBeforeMs)
-        .where("blobs.trashed_at_ms", "is", null),
+        .where("blobs.trashed_at_ms", "is", null)
+        .where("loose.blob_id", "in", (eb) =>
+          eb
+            .selectFrom("blob_references")
+            .select("blob_references.blob_id")
+            .where("blob_references.blob_id", ">", param.after)
+            .where("blob_references.blob_id", "<=", param.upTo),
+        ),
     ),
   };
 }

@@ -84,6 +84,12 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
         return found.filter((link) => link.digest === digest);
       };
       expect(await loose()).toEqual([{ repository: other, digest }]);
+      // What nothing at all references goes with its bytes.
+      const [unneeded] = await blobsOf(["unneeded"]);
+      const { found } = await walk((after) =>
+        store.collection.looseLinks({ after, scan: 1, touchedBeforeMs: later }),
+      );
+      expect(found.some((link) => link.digest === unneeded)).toBe(false);
       expect(await store.collection.isLoose(app, digest)).toBe(false);
       expect(await store.collection.isLoose(other, digest)).toBe(true);
       await store.collection.unlink(other, [digest]);
