@@ -9,7 +9,7 @@ import { ManifestReader } from "../registry/manifest-reader.ts";
 import { BlobStore } from "../storage/blob-store.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { LinkStore } from "../storage/link-store.ts";
-import { markAndSweep } from "./mark-and-sweep.ts";
+import { markAndSweep, type SweepOptions } from "./mark-and-sweep.ts";
 
 const team = parseRepositoryName("team/app") ?? expect.unreachable();
 const other = parseRepositoryName("other/app") ?? expect.unreachable();
@@ -47,7 +47,7 @@ function rig() {
       ...extra,
     });
   }
-  const collect = (choice: { deletesUntagged?: boolean; isDryRun?: boolean } = {}) =>
+  const collect = (choice: Partial<SweepOptions> = {}) =>
     markAndSweep({
       links,
       blobs,
@@ -55,6 +55,7 @@ function rig() {
       logger: silentLogger,
       deletesUntagged: false,
       isDryRun: false,
+      isKept: async () => false,
       say: () => undefined,
       ...choice,
     });
@@ -132,4 +133,15 @@ test("a tag that cannot be read keeps every manifest of its repository", async (
     new Uint8Array(),
   );
   expect(await collect({ deletesUntagged: true })).toMatchObject({ removedManifests: 0 });
+});
+
+test("what was deleted and can be taken back keeps its bytes", async () => {
+  const { blob, blobs, collect } = rig();
+  const kept = await blob(team, "deleted yesterday");
+  const gone = await blob(team, "never named");
+  expect(await collect({ isKept: async (digest) => digest === kept })).toMatchObject({
+    removedBlobs: 1,
+  });
+  expect(await blobs.sizeOf(kept)).toBeDefined();
+  expect(await blobs.sizeOf(gone)).toBeUndefined();
 });

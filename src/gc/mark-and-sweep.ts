@@ -24,6 +24,8 @@ export interface SweepOptions {
   readonly deletesUntagged: boolean;
   /** Only say what would go. */
   readonly isDryRun: boolean;
+  /** True for bytes of something deleted that can still be taken back. */
+  readonly isKept: (digest: Digest) => Promise<boolean>;
   /** Told of everything that is kept or goes; for people. */
   readonly say: (line: string) => void;
 }
@@ -124,12 +126,12 @@ function digestsNamedBy({ config, layers, manifests }: Manifest): readonly Diges
 async function sweep(
   repositories: readonly RepositoryName[],
   marked: ReadonlySet<Digest>,
-  { links, blobs, isDryRun, say }: SweepOptions,
+  { links, blobs, isDryRun, isKept, say }: SweepOptions,
 ): Promise<Pick<SweepResult, "removedBlobs" | "freedBytes">> {
   const garbage = new Set<Digest>();
   let freedBytes = 0;
   for await (const digest of blobs.list()) {
-    if (marked.has(digest)) continue;
+    if (marked.has(digest) || (await isKept(digest))) continue;
     garbage.add(digest);
     freedBytes += (await blobs.sizeOf(digest)) ?? 0;
     say(`blob eligible for deletion: ${digest}`);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { systemRandom } from "../base/random.ts";
 import { loadConfig } from "../config/load.ts";
 import { openTestRegistry } from "../registry/test-support.ts";
+import { collectGarbage } from "./collect-command.ts";
 import { Collection } from "./collection.ts";
 import { startControlSocket } from "./control-socket.ts";
 import { RetentionRuns } from "./retention-runs.ts";
@@ -32,7 +33,15 @@ http: { addr: "127.0.0.1:0" }
       print: (line) => lines.push(line),
     });
   const start = () => serve(loaded, { version: "1", activatedSocket: undefined });
-  return { folder, data, lines, call, start, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+  return {
+    folder,
+    loaded,
+    data,
+    lines,
+    call,
+    start,
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
 }
 
 test("a command runs in the server that has the registry open, and says there what it says here", async () => {
@@ -112,4 +121,14 @@ test("a server that stops waits for the command that runs in it, which is told t
   expect(isTold).toBe(true);
   expect(await (await answer).text()).toContain("it ends");
   await socket.stop();
+});
+
+test("garbage-collect, which knows no leases, keeps off a registry that takes pushes", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  const options = { deletesUntagged: false, isDryRun: false, say: () => undefined };
+  await expect(collectGarbage(rig.loaded.config, options)).rejects.toThrow("berth gc run");
+  expect(await collectGarbage(rig.loaded.config, { ...options, isDryRun: true })).toBeDefined();
+  await server.stop();
+  expect(await collectGarbage(rig.loaded.config, options)).toMatchObject({ removedBlobs: 0 });
 });
