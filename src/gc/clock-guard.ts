@@ -22,6 +22,8 @@ export class ClockGuard {
   #wallMs: number;
   #monotonicMs: number;
   #heldUntilMs = 0;
+  /** A stamp from the future that the hold of its own was begun for. */
+  #futureRunMs: number | undefined;
 
   constructor(options: ClockGuardOptions) {
     this.#options = options;
@@ -42,10 +44,16 @@ export class ClockGuard {
     this.#wallMs = wallMs;
     this.#monotonicMs = monotonicMs;
     if (Math.abs(stepMs) >= stepMsMin) this.#heldUntilMs = monotonicMs + holdMs;
-    if (lastRunMs !== undefined && wallMs < lastRunMs - backwardsMsMax) {
-      return `the clock says ${iso(wallMs)}, and the last run was at ${iso(lastRunMs)}`;
+    const isBehind = lastRunMs !== undefined && wallMs < lastRunMs - backwardsMsMax;
+    if (isBehind && this.#futureRunMs !== lastRunMs) {
+      // Held as for a step, not until that time comes: it may be ten years off.
+      this.#futureRunMs = lastRunMs;
+      this.#heldUntilMs = monotonicMs + holdMs;
     }
     if (monotonicMs >= this.#heldUntilMs) return undefined;
+    if (isBehind) {
+      return `the clock says ${iso(wallMs)}, and the last run was at ${iso(lastRunMs)}`;
+    }
     return "the clock was set while the registry ran; ages are believed again after the grace time";
   }
 }

@@ -81,6 +81,8 @@ const blobsPerBatch = 100;
 const entriesPerBatch = 500;
 const holdersMax = 3;
 
+const notInAgreement = "the metadata does not agree with the storage yet: look at the log";
+
 /** Where the time of the last run is kept, to notice a clock that went back between two. */
 const lastRunKey = "gc.last-run-ms";
 
@@ -104,28 +106,31 @@ export class Collector {
 
   /** One round over everything. Never two at once on one registry. */
   async run(round: RoundOptions): Promise<RoundResult> {
-    const { metadata, clock, leases, adoption } = this.#parts;
+    const { leases, adoption } = this.#parts;
     const result = newTally();
-    const problem = await this.#problem();
-    if (problem !== undefined) return { ...result, problem };
-    if (!adoption.progress().isComplete) {
-      const text = "the metadata does not agree with the storage yet: look at the log";
-      return { ...result, problem: text };
-    }
+    const clockProblem = await this.#clockProblem();
+    if (clockProblem !== undefined) return { ...result, problem: clockProblem };
+    if (!adoption.progress().isCompared) return { ...result, problem: notInAgreement };
     await leases.flush();
+    // First what gives space back: on a full disk neither rows nor deletions can be recorded.
+    await this.#removeTrashed(round, result);
+    if (adoption.progress().isComplete) await this.#decideByRows(round, result);
+    const problem = await this.#problem(round);
+    return problem === undefined ? result : { ...result, problem };
+  }
+
+  /** All that needs rows which say what the storage says. */
+  async #decideByRows(round: RoundOptions, result: Tally): Promise<void> {
+    const { metadata, clock, adoption } = this.#parts;
     result.removedRepositories += await clearRemnants(adoption.takeRemnants(), this.#parts);
     await this.#mendFrozen();
-    // First what gives space back: a full disk takes no rows, and so nothing new to the trash.
-    await this.#removeTrashed(round, result);
     await this.#forgetExpired(round);
     await this.#trashUnreferenced(round, result);
-    const mayGoOn = async (): Promise<boolean> =>
-      !round.signal.aborted && (await this.#problem()) === undefined;
+    const mayGoOn = async (): Promise<boolean> => (await this.#problem(round)) === undefined;
     const tidying = { ...this.#parts, pace: round.pace, mayGoOn };
     result.removedLinks += await removeLooseLinks(tidying);
     result.removedRepositories += await removeEmptyRepositories(tidying);
     await metadata.writeState(lastRunKey, String(clock.nowMs()));
-    return result;
   }
 
   /** What would go now, without anything going: first what goes to the trash, then for good. */
@@ -145,7 +150,15 @@ export class Collector {
     }
   }
 
-  async #problem(): Promise<string | undefined> {
+  /** Why rows may not decide, or no longer; asked before every step. */
+  async #problem({ signal }: RoundOptions): Promise<string | undefined> {
+    if (signal.aborted) return "it was stopped";
+    const problem = await this.#clockProblem();
+    if (problem !== undefined) return problem;
+    return this.#parts.adoption.progress().isComplete ? undefined : notInAgreement;
+  }
+
+  async #clockProblem(): Promise<string | undefined> {
     const lastRun = await this.#parts.metadata.readState(lastRunKey);
     return this.#guard.problem(lastRun === undefined ? undefined : Number(lastRun));
   }
@@ -154,7 +167,12 @@ export class Collector {
   async #mendFrozen(): Promise<void> {
     const { metadata, adoption, logger } = this.#parts;
     for (const { repository } of await metadata.collection.frozenRepositories(100)) {
-      await adoption.refresh(repository);
+      try {
+        await adoption.refresh(repository);
+      } catch (error) {
+        // It stays frozen. The others are none the worse for it.
+        logger.warn("a frozen repository could not be read again", { repository, error });
+      }
     }
     const frozen = await metadata.collection.frozenRepositories(100);
     const first = frozen.find((it) => it.unreadableManifests > 0);
@@ -169,7 +187,7 @@ export class Collector {
   /** What was deleted so long ago that it can no longer be taken back keeps nothing any more. */
   async #forgetExpired(round: RoundOptions): Promise<void> {
     const { trash } = this.#parts.activity;
-    while (!round.signal.aborted && (await this.#problem()) === undefined) {
+    while ((await this.#problem(round)) === undefined) {
       const entries = await trash.expired(this.#patient.nowMs(), entriesPerBatch);
       if (entries.length === 0) return;
       await round.pace(entries.length);
@@ -187,14 +205,32 @@ export class Collector {
   async #trashUnreferenced(round: RoundOptions, result: Tally): Promise<void> {
     let waiting: BlobState[] = [];
     for await (const candidates of this.#candidates()) {
-      if (round.signal.aborted || (await this.#problem()) !== undefined) return;
-      await round.pace(candidates.length + 1);
-      waiting.push(...candidates);
+      await round.pace(1);
+      for (const batch of batchesOf(candidates)) {
+        const unkept = await this.#unkept(batch, round);
+        await round.pace(unkept.length + 1);
+        if ((await this.#problem(round)) !== undefined) return;
+        waiting.push(...unkept);
+      }
       if (waiting.length < blobsPerBatch) continue;
       for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
       waiting = [];
     }
     for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
+  }
+
+  /**
+   * A first look without locks. A hundred thousand blobs may be kept for a week because they can
+   * be taken back: they cost neither a wait nor anybody's lock, in every round.
+   */
+  async #unkept(batch: readonly BlobState[], round: RoundOptions): Promise<readonly BlobState[]> {
+    const unkept: BlobState[] = [];
+    for (const blob of batch) {
+      const keeper = await this.#keeper(blob);
+      if (keeper === undefined) unkept.push(blob);
+      else round.say?.({ kind: "kept", digest: blob.digest, keeper });
+    }
+    return unkept;
   }
 
   async #trashBatch(
@@ -240,8 +276,14 @@ export class Collector {
     const { blobs, metadata, clock } = this.#parts;
     const digests = gone.map((blob) => blob.digest);
     const moved = await blobs.trash(digests);
-    await metadata.collection.markTrashed(moved, clock.nowMs());
-    const bytesless = digests.filter((digest) => !moved.includes(digest));
+    const marked = [...moved];
+    const bytesless: Digest[] = [];
+    for (const digest of digests.filter((it) => !moved.includes(it))) {
+      // There without a mark: the database failed after an earlier move.
+      if ((await blobs.sizeInTrash(digest)) !== undefined) marked.push(digest);
+      else bytesless.push(digest);
+    }
+    await metadata.collection.markTrashed(marked, clock.nowMs());
     if (bytesless.length > 0) {
       await endBlobs(bytesless, await linksTo(bytesless, this.#parts), this.#parts);
     }
@@ -250,7 +292,7 @@ export class Collector {
 
   async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {
     const { collection } = this.#parts.metadata;
-    while (!round.signal.aborted && (await this.#problem()) === undefined) {
+    while (!round.signal.aborted && (await this.#clockProblem()) === undefined) {
       const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: blobsPerBatch };
       const batch = await collection.trashed(page);
       if (batch.length === 0) return;
@@ -303,13 +345,13 @@ export class Collector {
 
   /** True for one that has its place again, or is to have it. The caller holds its locks. */
   async #comesBack(digest: Digest): Promise<boolean> {
-    const { blobs, metadata, leases, undo } = this.#parts;
+    const { blobs, metadata } = this.#parts;
     // Without leaving the thread: it is asked of every blob that ends.
     const isInPlace = blobs.content(digest) !== undefined;
     const state = await metadata.collection.stateOf(digest);
-    const isWanted =
-      state?.isReferenced === true || leases.isFresh(digest) || (await undo.keeps(digest));
-    if (!isInPlace && !isWanted) return false;
+    // Asked as if it were in its place: a lease given while it was moved counts in full.
+    const keeper = state && (await this.#keeper({ ...state, trashedAtMs: undefined }));
+    if (!isInPlace && keeper === undefined) return false;
     // Pushed anew meanwhile: then the old copy goes. Otherwise it is brought back.
     if (isInPlace) await blobs.emptyTrash([digest]);
     else await blobs.restore(digest);

@@ -12,8 +12,8 @@ import type { Pace } from "./pace.ts";
  * more than a moment; once around takes hours, and nothing waits for it.
  */
 export interface InventoryOptions {
-  /** Folders to look at; there are at most 256 an algorithm. */
-  readonly folders: number;
+  /** Folders to look at, from where the last call ended; there are at most 256 an algorithm. */
+  readonly folders: number | "all";
   readonly pace: Pace;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -24,13 +24,16 @@ type Parts = Pick<RegistryContext, "blobs" | "metadata" | "locks">;
 /** The folder that was looked at last. */
 const cursorKey = "gc.inventory-cursor";
 
+/** Names in the trash that are looked at without a pause. */
+const trashedPerTurn = 100;
+
 /** Returns how many blobs got a row. */
 export async function takeInventory(parts: Parts, options: InventoryOptions): Promise<number> {
   const { blobs, metadata } = parts;
   let found = await inventoryOfTrash(parts, options);
-  const cursor = (await metadata.readState(cursorKey)) ?? "";
-  let left = options.folders;
-  let last = "";
+  const cursor = options.folders === "all" ? "" : ((await metadata.readState(cursorKey)) ?? "");
+  let left = options.folders === "all" ? Infinity : options.folders;
+  let last = cursor;
   for await (const folder of blobs.listFolders()) {
     if (folder <= cursor) continue;
     if (left === 0 || options.signal.aborted) break;
@@ -69,13 +72,17 @@ async function inventoryOf(
 async function inventoryOfTrash(parts: Parts, options: InventoryOptions): Promise<number> {
   const { blobs, metadata } = parts;
   const { collection } = metadata;
-  let found = 0;
+  let [looked, found] = [0, 0];
   for await (const digest of blobs.listTrash()) {
     if (options.signal.aborted) break;
+    // Also for those that are known: a database that answers at once lets nothing else run.
+    if (looked % trashedPerTurn === 0) await options.pace(1);
+    looked += 1;
     const state = await collection.stateOf(digest);
-    if (state?.trashedAtMs !== undefined) continue;
-    await options.pace(1);
     const atMs = options.clock.nowMs();
+    // A mark from the future, by a clock that was wrong then, would keep it until that time.
+    if (state?.trashedAtMs !== undefined && state.trashedAtMs <= atMs) continue;
+    await options.pace(1);
     const sizeBytes = (await blobs.sizeInTrash(digest)) ?? 0;
     if (state === undefined) {
       const trashed = { digest, sizeBytes, touchedAtMs: atMs, trashedAtMs: atMs };

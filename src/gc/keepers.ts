@@ -16,7 +16,7 @@ export interface Undo {
 /** The first thing that keeps the blob from going to the trash, or undefined. */
 export async function keeperOf(
   blob: BlobState,
-  parts: Pick<RegistryContext, "metadata" | "leases"> & { readonly undo: Undo },
+  parts: Pick<RegistryContext, "metadata" | "leases" | "links"> & { readonly undo: Undo },
 ): Promise<Keeper | undefined> {
   const { metadata, undo, leases } = parts;
   const { digest } = blob;
@@ -24,5 +24,25 @@ export async function keeperOf(
   if (await metadata.collection.isFrozen(digest)) return "freeze";
   if (await undo.keeps(digest)) return "undo";
   if (leases.isFresh(digest) || blob.touchedAtMs >= leases.touchedBeforeMs()) return "lease";
+  if (await isLinkedInFrozen(digest, parts)) return "freeze";
   return blob.trashedAtMs === undefined ? undefined : "trash";
+}
+
+const frozenMax = 1_000;
+
+/**
+ * True when a repository that cannot be read whole has a link to the digest, readable or not. The
+ * rows know neither the manifests nor the blobs whose links are damaged, and somebody else's link
+ * to the same digest would hide that.
+ */
+export async function isLinkedInFrozen(
+  digest: Digest,
+  { metadata, links }: Pick<RegistryContext, "metadata" | "links">,
+): Promise<boolean> {
+  for (const frozen of await metadata.collection.frozenRepositories(frozenMax)) {
+    if (frozen.unreadableManifests === 0) continue;
+    if (await links.hasLinkOf("revision", frozen.repository, digest)) return true;
+    if (await links.hasLinkOf("layer", frozen.repository, digest)) return true;
+  }
+  return false;
 }

@@ -145,3 +145,14 @@ test("a tag that cannot be read keeps every manifest of its repository", async (
   );
   expect(await collect({ deletesUntagged: true })).toMatchObject({ removedManifests: 0 });
 });
+
+test("what was deleted and can be taken back keeps its bytes", async () => {
+  const { blob, blobs, collect } = rig();
+  const kept = await blob(team, "deleted yesterday");
+  const gone = await blob(team, "never named");
+  expect(await collect({ keeps: async (digest) => digest === kept })).toMatchObject({
+    removedBlobs: 1,
+  });
+  expect(await blobs.sizeOf(kept)).toBeDefined();
+  expect(await blobs.sizeOf(gone)).toBeUndefined();
+});

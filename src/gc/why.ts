@@ -5,6 +5,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "../registry/context.ts";
+import { isLinkedInFrozen } from "./keepers.ts";
 
 /** All that keeps a blob, or where it went. */
 export interface Reasons {
@@ -28,7 +29,7 @@ export interface Reasons {
   readonly collected: CollectedBlob | undefined;
 }
 
-type Parts = Pick<RegistryContext, "metadata" | "activity" | "leases" | "blobs">;
+type Parts = Pick<RegistryContext, "metadata" | "activity" | "leases" | "blobs" | "links">;
 
 const listedMax = 100;
 
@@ -53,7 +54,9 @@ export async function reasonsFor(digest: Digest, parts: Parts): Promise<Reasons>
     references,
     undo: await activity.trash.keepersOf(digest, listedMax),
     leasedUntilMs: leases.leasedUntilMs(state?.touchedAtMs),
-    isFrozen: state !== undefined && (await collection.isFrozen(digest)),
+    isFrozen:
+      state !== undefined &&
+      ((await collection.isFrozen(digest)) || (await isLinkedInFrozen(digest, parts))),
     frozen: await collection.frozenRepositories(listedMax),
     collected: await activity.collected.find(digest),
   };

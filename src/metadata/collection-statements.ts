@@ -7,6 +7,7 @@ import type { MetadataTables } from "./tables.ts";
 
 type Query = Kysely<MetadataTables>;
 type OfDigest = { readonly digest: Digest };
+type Limited = { readonly limit: number };
 /** Rows by their ids: a walk that is split into pieces of known cost. */
 type Window = { readonly after: number; readonly upTo: number; readonly touchedBeforeMs: number };
 
@@ -35,9 +36,6 @@ function states(query: Query) {
 
 function prepareStates(database: Database<MetadataTables>) {
   return {
-    newestBlob: database.prepare((query) =>
-      query.selectFrom("blobs").select("id").orderBy("id", "desc").limit(1),
-    ),
     state: database.prepare((query, param: Placeholders<OfDigest>) =>
       states(query).where("blobs.digest", "=", param.digest),
     ),
@@ -49,17 +47,16 @@ function prepareStates(database: Database<MetadataTables>) {
           .where("digest", ">=", param.first)
           .where("digest", "<=", param.last),
     ),
-    references: database.prepare(
-      (query, param: Placeholders<OfDigest & { readonly limit: number }>) =>
-        query
-          .selectFrom("blob_references")
-          .innerJoin("manifests", "manifests.id", "blob_references.manifest_id")
-          .innerJoin("repositories", "repositories.id", "manifests.repository_id")
-          .select(["repositories.name", "manifests.digest", "blob_references.role"])
-          .where("blob_references.blob_id", "=", blobId(query, param))
-          .orderBy("repositories.name")
-          .orderBy("manifests.digest")
-          .limit(param.limit),
+    references: database.prepare((query, param: Placeholders<OfDigest & Limited>) =>
+      query
+        .selectFrom("blob_references")
+        .innerJoin("manifests", "manifests.id", "blob_references.manifest_id")
+        .innerJoin("repositories", "repositories.id", "manifests.repository_id")
+        .select(["repositories.name", "manifests.digest", "blob_references.role"])
+        .where("blob_references.blob_id", "=", blobId(query, param))
+        .orderBy("repositories.name")
+        .orderBy("manifests.digest")
+        .limit(param.limit),
     ),
     useIn: database.prepare(
       (query, param: Placeholders<OfDigest & { readonly repository: RepositoryName }>) =>
@@ -86,6 +83,23 @@ function prepareStates(database: Database<MetadataTables>) {
 
 function prepareWindows(database: Database<MetadataTables>) {
   return {
+    /** Where a piece of so many rows ends: ids have gaps, and in PostgreSQL far more than rows. */
+    windowEnd: database.prepare((query, param: Placeholders<Pick<Window, "after"> & Limited>) =>
+      query
+        .selectFrom(
+          query
+            .selectFrom("blobs")
+            .select("blobs.id")
+            .where("blobs.id", ">", param.after)
+            .orderBy("blobs.id")
+            .limit(param.limit)
+            .as("piece"),
+        )
+        .select(({ fn }) => [
+          fn.countAll<number | string>().as("count"),
+          fn.max<number | string | null>("piece.id").as("last"),
+        ]),
+    ),
     unreferenced: database.prepare((query, param: Placeholders<Window>) =>
       states(query)
         .where("blobs.id", ">", param.after)
@@ -96,7 +110,7 @@ function prepareWindows(database: Database<MetadataTables>) {
         .orderBy("blobs.id"),
     ),
     trashed: database.prepare(
-      (query, param: Placeholders<{ readonly trashedBeforeMs: number; readonly limit: number }>) =>
+      (query, param: Placeholders<Limited & { readonly trashedBeforeMs: number }>) =>
         states(query)
           .where("blobs.trashed_at_ms", "is not", null)
           .where("blobs.trashed_at_ms", "<", param.trashedBeforeMs)
@@ -127,7 +141,14 @@ function prepareWindows(database: Database<MetadataTables>) {
         .innerJoin("repositories", "repositories.id", "loose.repository_id")
         .select(["repositories.name", "repositories.revision", "blobs.digest"])
         .where("blobs.touched_at_ms", "<", param.touchedBeforeMs)
-        .where("blobs.trashed_at_ms", "is", null),
+        .where("blobs.trashed_at_ms", "is", null)
+        .where("loose.blob_id", "in", (eb) =>
+          eb
+            .selectFrom("blob_references")
+            .select("blob_references.blob_id")
+            .where("blob_references.blob_id", ">", param.after)
+            .where("blob_references.blob_id", "<=", param.upTo),
+        ),
     ),
   };
 }
@@ -138,7 +159,7 @@ function prepareRepositories(database: Database<MetadataTables>) {
       (query, param: Placeholders<{ readonly repository: RepositoryName }>) =>
         query.selectFrom("repositories").select("revision").where("name", "=", param.repository),
     ),
-    emptyRepositories: database.prepare((query, param: Placeholders<{ readonly limit: number }>) =>
+    emptyRepositories: database.prepare((query, param: Placeholders<Limited>) =>
       query
         .selectFrom("repositories")
         .select("name")
@@ -167,7 +188,7 @@ function prepareRepositories(database: Database<MetadataTables>) {
         .where("repositories.unreadable_manifests", ">", 0)
         .limit(1),
     ),
-    frozen: database.prepare((query, param: Placeholders<{ readonly limit: number }>) =>
+    frozen: database.prepare((query, param: Placeholders<Limited>) =>
       query
         .selectFrom("repositories")
         .select(["name", "unreadable_manifests", "unreadable_tags"])

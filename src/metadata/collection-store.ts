@@ -20,7 +20,10 @@ export interface CollectionStore {
     readonly trashedBeforeMs: number;
     readonly limit: number;
   }): Promise<readonly BlobState[]>;
-  /** Links to blobs that no manifest of the same repository names, untouched since that time. */
+  /**
+   * Links to blobs that manifests of other repositories name, and none of the same repository,
+   * untouched since that time.
+   */
   looseLinks(window: Window): Promise<Seen<BlobLink>>;
   /** True when no manifest of that repository names the blob. */
   isLoose(repository: RepositoryName, digest: Digest): Promise<boolean>;

@@ -27,14 +27,17 @@ export class SqlCollectionStore implements CollectionStore {
   }
 
   async unreferenced(window: Window): Promise<Seen<BlobState>> {
-    const args = rangeOf(window);
-    const rows = await this.#database.all(this.#reading.unreferenced, args);
-    return { found: rows.map(stateOf), next: await this.#next(args.upTo) };
+    const { range, next } = await this.#piece(window);
+    const rows = await this.#database.all(this.#reading.unreferenced, range);
+    return { found: rows.map(stateOf), next };
   }
 
-  async #next(upTo: number): Promise<number | undefined> {
-    const newest = await this.#database.first(this.#reading.newestBlob, {});
-    return newest !== undefined && upTo < Number(newest.id) ? upTo : undefined;
+  /** The ids of the piece, and where the next one begins. */
+  async #piece({ after, scan, touchedBeforeMs }: Window) {
+    const end = await this.#database.first(this.#reading.windowEnd, { after, limit: scan });
+    const upTo = Number(end?.last ?? after);
+    const next = Number(end?.count ?? 0) < scan ? undefined : upTo;
+    return { range: { after, upTo, touchedBeforeMs: Math.floor(touchedBeforeMs) }, next };
   }
 
   async trashed(page: {
@@ -45,14 +48,14 @@ export class SqlCollectionStore implements CollectionStore {
   }
 
   async looseLinks(window: Window): Promise<Seen<BlobLink>> {
-    const args = rangeOf(window);
-    const rows = await this.#database.all(this.#reading.looseLinks, args);
+    const { range, next } = await this.#piece(window);
+    const rows = await this.#database.all(this.#reading.looseLinks, range);
     const found = rows.map((row) => ({
       repository: row.name,
       digest: row.digest,
       revision: String(row.revision),
     }));
-    return { found, next: await this.#next(args.upTo) };
+    return { found, next };
   }
 
   async isLoose(repository: RepositoryName, digest: Digest): Promise<boolean> {
@@ -180,10 +183,6 @@ export class SqlCollectionStore implements CollectionStore {
   #write(work: (transaction: Transaction) => Promise<void>): Promise<void> {
     return this.#database.transaction(work);
   }
-}
-
-function rangeOf({ after, scan, touchedBeforeMs }: Window) {
-  return { after, upTo: after + scan, touchedBeforeMs: Math.floor(touchedBeforeMs) };
 }
 
 interface StateRow {

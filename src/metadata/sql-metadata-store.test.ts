@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { postgresSkipReason, testPostgres } from "../../test/support/postgres.ts";
+import { collectionStoreSuite } from "./collection-store.suite.ts";
 import { metadataReplaceSuite } from "./metadata-replace.suite.ts";
 import { metadataStoreSuite } from "./metadata-store.suite.ts";
 import type { MetadataStore } from "./metadata-store.ts";
@@ -15,6 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function bothSuites(name: string, open: () => Promise<MetadataStore>): void {
   metadataStoreSuite(name, open);
   metadataReplaceSuite(`${name}, replacing and racing`, open);
+  collectionStoreSuite(`${name}, collection`, open);
   repositoryViewSuite(`${name}, a whole repository`, open);
 }
 

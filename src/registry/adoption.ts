@@ -33,6 +33,8 @@ interface Comparison {
 /** What adoption has done so far, for the log and the metrics. */
 export interface AdoptionProgress {
   readonly isComplete: boolean;
+  /** Also true while single repositories, known before, have writes that were not recorded. */
+  readonly isCompared: boolean;
   readonly checked: number;
   readonly changed: number;
 }
@@ -109,8 +111,9 @@ export class Adoption {
   }
 
   progress(): AdoptionProgress {
-    const isComplete = this.#isComplete && this.#doubts.size === 0;
-    return { isComplete, checked: this.#checked, changed: this.#changed };
+    const isCompared = this.#isComplete;
+    const isComplete = isCompared && this.#doubts.size === 0;
+    return { isComplete, isCompared, checked: this.#checked, changed: this.#changed };
   }
 
   /** Adopts the whole registry in the background; ends early, without harm, on `signal`. */

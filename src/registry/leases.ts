@@ -37,6 +37,8 @@ export class Leases {
   #renewedBefore = new Set<Digest>();
   #periodEndsMs: number;
   #pending = new Set<Digest>();
+  /** Of these no row says so, because the database took no writes. */
+  readonly #unwritten = new Set<Digest>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #flushing: Promise<void> = Promise.resolve();
 
@@ -58,7 +60,8 @@ export class Leases {
   /** True when the blob was leased so lately that its row need not say so yet. */
   isFresh(digest: Digest): boolean {
     this.#rotate();
-    return this.#renewed.has(digest) || this.#renewedBefore.has(digest);
+    if (this.#renewed.has(digest) || this.#renewedBefore.has(digest)) return true;
+    return this.#unwritten.has(digest);
   }
 
   /** True when somebody was told of the blob within the grace time. */
@@ -97,9 +100,13 @@ export class Leases {
     this.#pending = new Set();
     try {
       await collection.touch([...digests], clock.nowMs());
+      this.#unwritten.clear();
     } catch (error) {
       logger.warn("leases of blobs could not be written down; they count in memory", { error });
-      for (const digest of digests) this.#pending.add(digest);
+      for (const digest of digests) {
+        this.#pending.add(digest);
+        this.#unwritten.add(digest);
+      }
       this.#timer ??= setTimeout(() => void this.flush(), 10 * flushMs).unref();
     }
   }

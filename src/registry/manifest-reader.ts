@@ -60,8 +60,10 @@ export class ManifestReader {
     try {
       return { manifest: parseManifest(bytes), sizeBytes: bytes.byteLength };
     } catch (error) {
-      if (error instanceof RegistryError) return undefined;
-      throw error;
+      if (!(error instanceof RegistryError)) throw error;
+      // What is damaged may be mended beside the program: it is read anew each time.
+      this.forget(digest);
+      return undefined;
     }
   }
 

@@ -4,11 +4,12 @@ import type { Counter, Metrics } from "../base/metrics.ts";
 import { KeyedMutex } from "../base/mutex.ts";
 import type { GcConfig } from "../config/config.ts";
 import { type CollectionEvent, Collector, type RoundResult } from "../gc/collector.ts";
-import { takeInventory } from "../gc/inventory.ts";
+import { type InventoryOptions, takeInventory } from "../gc/inventory.ts";
 import { fullSpeed, steadyPace } from "../gc/pace.ts";
 import { type Reasons, reasonsFor } from "../gc/why.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RegistryContext } from "../registry/context.ts";
+import { isDatabaseFailure } from "../registry/recording.ts";
 import { serverMetrics } from "./metrics.ts";
 
 export interface CollectionOptions {
@@ -35,7 +36,6 @@ export interface LastRound extends RoundResult {
 const lastRoundKey = "gc.last-round";
 /** 512 folders at most in 64 rounds: at the default interval once around in half a day. */
 const foldersPerRound = 8;
-const foldersOfAll = 512;
 
 /** Live collection of one registry: one round at a time, by itself or because somebody asks. */
 export class Collection {
@@ -81,18 +81,27 @@ export class Collection {
   }
 
   async #round({ signal, isFull, say }: RoundChoice): Promise<RoundResult> {
-    const { context, config, clock, logger } = this.#options;
+    const { config, clock } = this.#options;
     const startedMs = clock.monotonicMs();
     const pace = isFull ? fullSpeed : steadyPace(config.rate, clock, signal);
-    if (context.adoption.progress().isComplete) {
-      const folders = isFull ? foldersOfAll : foldersPerRound;
-      const found = await takeInventory(context, { folders, pace, clock, signal });
-      if (found > 0) logger.info("bytes were found that no link leads to", { blobs: found });
-    }
+    await this.#inventory({ folders: isFull ? "all" : foldersPerRound, pace, clock, signal });
     const result = await this.#collector.run({ signal, pace, ...(say !== undefined && { say }) });
     const durationMs = Math.round(clock.monotonicMs() - startedMs);
     await this.#report(result, durationMs);
     return result;
+  }
+
+  async #inventory(options: InventoryOptions): Promise<void> {
+    const { context, logger } = this.#options;
+    if (!context.adoption.progress().isComplete) return;
+    try {
+      const found = await takeInventory(context, options);
+      if (found > 0) logger.info("bytes were found that no link leads to", { blobs: found });
+    } catch (error) {
+      // A full disk takes no rows: the round after this is how it gets room again.
+      if (!isDatabaseFailure(error)) throw error;
+      logger.warn("bytes that no link leads to could not be looked for", { error });
+    }
   }
 
   async #report(result: RoundResult, durationMs: number): Promise<void> {

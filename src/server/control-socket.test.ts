@@ -2,7 +2,12 @@
 import { expect, test } from "bun:test";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { systemRandom } from "../base/random.ts";
 import { loadConfig } from "../config/load.ts";
+import { openTestRegistry } from "../registry/test-support.ts";
+import { Collection } from "./collection.ts";
+import { startControlSocket } from "./control-socket.ts";
+import { RetentionRuns } from "./retention-runs.ts";
 import { runCommand } from "./run-command.ts";
 import { serve } from "./serve.ts";
 import { testFolder } from "./test-support.ts";
@@ -27,7 +32,15 @@ http: { addr: "127.0.0.1:0" }
       print: (line) => lines.push(line),
     });
   const start = () => serve(loaded, { version: "1", activatedSocket: undefined });
-  return { folder, data, lines, call, start, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+  return {
+    folder,
+    loaded,
+    data,
+    lines,
+    call,
+    start,
+    [Symbol.dispose]: () => folder[Symbol.dispose](),
+  };
 }
 
 test("a command runs in the server that has the registry open, and says there what it says here", async () => {
@@ -68,4 +81,43 @@ test("a socket that a killed server left is no server", async () => {
   ]);
   expect(existsSync(join(rig.data, "berth/control.sock"))).toBe(true);
   expect(await rig.call("gc status")).toBe(0);
+});
+
+test("a server that stops waits for the command that runs in it, which is told to end", async () => {
+  using rig = setUp();
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+  const ends = new AbortController();
+  const path = join(rig.folder.path, "control.sock");
+  const opened = await openTestRegistry();
+  const { clock, logger } = opened;
+  const basics = { opened, clock, logger, random: systemRandom, config: opened.config };
+  const collection = new Collection({ ...basics, ...opened, config: opened.config.gc });
+  let isTold = false;
+  collection.round = async ({ signal }) => {
+    begin();
+    await finished;
+    isTold = signal.aborted;
+    throw new Error("it ends");
+  };
+  const retention = new RetentionRuns({ ...basics, config: opened.config.retention });
+  const adopted = async (): Promise<void> => undefined;
+  const parts = { ...basics, collection, retention, isServing: true, adopted };
+  const options = { path, version: "1", parts, logger, ends: ends.signal };
+  const socket = (await startControlSocket(options)) ?? expect.unreachable();
+  const body = JSON.stringify({ version: "1", values: {} });
+  const send = () => fetch("http://localhost/gc%20run", { method: "POST", unix: path, body });
+  const answer = send();
+  await begun;
+  ends.abort();
+  expect(await (await send()).text()).toContain("the server is stopping");
+  let hasEnded = false;
+  const ended = socket.ended().then(() => void (hasEnded = true));
+  await Promise.resolve();
+  expect(hasEnded).toBe(false);
+  finish();
+  await ended;
+  expect(isTold).toBe(true);
+  expect(await (await answer).text()).toContain("it ends");
+  await socket.stop();
 });

@@ -3,7 +3,7 @@ import type { Logger } from "../base/logger.ts";
 import { CommandArguments, type CommandParts, type ExitCode } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
 import { listenProblem } from "./listen-problem.ts";
-import { openServer, type Server } from "./server-socket.ts";
+import { openServer } from "./server-socket.ts";
 import { removeStaleSocket } from "./unix-socket.ts";
 
 /**
@@ -29,19 +29,33 @@ export type ControlLine =
   | { readonly exit: ExitCode }
   | { readonly error: string };
 
+/** The socket while the server runs. */
+export interface ControlSocket {
+  /** Resolves when no command runs any more; `ends` has been aborted before. */
+  ended(): Promise<void>;
+  /** Closes the socket, and every connection with it. */
+  stop(): Promise<void>;
+}
+
 /** Undefined when the socket cannot be opened: the registry serves, and the log says so. */
-export async function startControlSocket(options: ControlOptions): Promise<Server | undefined> {
+export async function startControlSocket(
+  options: ControlOptions,
+): Promise<ControlSocket | undefined> {
   const listen = { kind: "unix", path: options.path } as const;
+  const running = new Set<Promise<void>>();
   try {
     await removeStaleSocket(options.path);
     const server = openServer({
       listen,
       tls: undefined,
       isHttp2: false,
-      fetch: (request) => answer(request, options),
+      fetch: (request) => answer(request, options, running),
     });
     chmodSync(options.path, 0o600);
-    return server;
+    return {
+      ended: async () => void (await Promise.all(running)),
+      stop: () => server.stop(true),
+    };
   } catch (error) {
     // A path of more than about 100 bytes, or a file system without sockets.
     options.logger.warn("commands such as berth gc run cannot reach this server", {
@@ -51,7 +65,11 @@ export async function startControlSocket(options: ControlOptions): Promise<Serve
   }
 }
 
-async function answer(request: Request, options: ControlOptions): Promise<Response> {
+async function answer(
+  request: Request,
+  options: ControlOptions,
+  running: Set<Promise<void>>,
+): Promise<Response> {
   const name = decodeURIComponent(request.url.replace(/^https?:\/\/[^/]*\//, ""));
   const body: unknown = await request.json();
   const { version, values } = callIn(body);
@@ -61,18 +79,24 @@ async function answer(request: Request, options: ControlOptions): Promise<Respon
       "use the same executable";
     return new Response(encode({ error }));
   }
+  if (options.ends.aborted) return new Response(encode({ error: "the server is stopping" }));
   const signal = AbortSignal.any([request.signal, options.ends]);
-  return new Response(linesOf(name, new CommandArguments(values), { ...options.parts, signal }));
+  const parts = { ...options.parts, signal };
+  const { lines, ended } = linesOf(name, new CommandArguments(values), parts);
+  running.add(ended);
+  void ended.then(() => running.delete(ended));
+  return new Response(lines);
 }
 
-/** The answer as it comes about. */
+/** The answer as it comes about, and when the command has ended, whoever still listens. */
 function linesOf(
   name: string,
   args: CommandArguments,
   parts: Omit<CommandParts, "print">,
-): ReadableStream<Uint8Array> {
+): { readonly lines: ReadableStream<Uint8Array>; readonly ended: Promise<void> } {
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
   let isOpen = true;
-  return new ReadableStream<Uint8Array>({
+  const lines = new ReadableStream<Uint8Array>({
     start: (controller) => {
       const send = (line: ControlLine): void => {
         if (isOpen) controller.enqueue(encode(line));
@@ -81,6 +105,7 @@ function linesOf(
         send(line);
         if (isOpen) controller.close();
         isOpen = false;
+        resolve();
       };
       const command = commands.get(name);
       if (command === undefined) return end({ error: `the server knows no command ${name}` });
@@ -96,6 +121,7 @@ function linesOf(
       isOpen = false;
     },
   });
+  return { lines, ended };
 }
 
 function callIn(body: unknown): {

@@ -83,7 +83,8 @@ export class RetentionRuns {
   async runNowAndThen(signal: AbortSignal): Promise<void> {
     const { config, logger } = this.#options;
     const intervalMs = Math.min(config.intervalMs, timerMsMax);
-    this.#lastRunMs = (await this.#clock.lastRunMs()) ?? 0;
+    // For the metrics alone: a database that is down just now must not end the program.
+    this.#lastRunMs = (await this.#clock.lastRunMs().catch(() => undefined)) ?? 0;
     await systemSleep(Math.min(intervalMs, firstRunMsMax), signal);
     while (!signal.aborted) {
       try {

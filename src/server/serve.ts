@@ -12,7 +12,7 @@ import { createLogger } from "../telemetry/logger.ts";
 import { createPrometheus, type PrometheusMetrics } from "../telemetry/prometheus.ts";
 import { type BackgroundWorks, startBackgroundWorks } from "./background-works.ts";
 import { Collection } from "./collection.ts";
-import { startControlSocket } from "./control-socket.ts";
+import { type ControlSocket, startControlSocket } from "./control-socket.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { reportFileSystem } from "./file-system-report.ts";
 import { Health } from "./health.ts";
@@ -171,7 +171,7 @@ interface Running {
   readonly listener: Listener;
   readonly debug: Server | undefined;
   readonly works: BackgroundWorks;
-  readonly control: Server | undefined;
+  readonly control: ControlSocket | undefined;
 }
 
 function runningServer(running: Running): RunningServer {
@@ -196,10 +196,12 @@ async function close(running: Running, hurry: Promise<void>): Promise<void> {
   const { parts, opened, health, listener, debug, works, control } = running;
   health.drain();
   parts.ends.abort();
-  await stopListener(listener, parts.config.http.drainTimeoutMs, hurry);
+  // Commands too: what one of them changes after the lock is released meets another server.
+  const drain = () => Promise.all([listener.stop(false), control?.ended()]);
+  await stopListener(listener, { drain, hurry, ...parts.config.http });
   health.stop();
   await debug?.stop(true);
-  await control?.stop(true);
+  await control?.stop();
   await works.ended();
   try {
     await opened.close();
@@ -269,7 +271,7 @@ async function startControl(
     readonly retention: RetentionRuns;
     readonly version: string;
   },
-): Promise<Server | undefined> {
+): Promise<ControlSocket | undefined> {
   const { driver } = config.storage;
   if (driver.kind !== "filesystem") return undefined;
   return startControlSocket({
@@ -300,12 +302,19 @@ function dataFolderOf({ storage: { driver } }: Config): string {
 
 async function stopListener(
   listener: Listener,
-  drainTimeoutMs: number,
-  hurry: Promise<void>,
+  {
+    drain,
+    drainTimeoutMs,
+    hurry,
+  }: {
+    readonly drain: () => Promise<unknown>;
+    readonly drainTimeoutMs: number;
+    readonly hurry: Promise<void>;
+  },
 ): Promise<void> {
   const { promise: timeout, resolve: giveUp } = Promise.withResolvers<void>();
   const timer = setTimeout(giveUp, drainTimeoutMs);
-  if (drainTimeoutMs > 0) await Promise.race([listener.stop(false), timeout, hurry]);
+  if (drainTimeoutMs > 0) await Promise.race([drain(), timeout, hurry]);
   clearTimeout(timer);
   await listener.stop(true);
 }

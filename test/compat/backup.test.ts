@@ -311,7 +311,7 @@ describe("is refused", () => {
       ends: ends.signal,
     });
     expect(restore()).rejects.toThrow("a server is running");
-    await control?.stop(true);
+    await control?.stop();
   });
 
   test("a damaged blob of a backup does not pass a restore", async () => {

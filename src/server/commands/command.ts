@@ -2,6 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import type { Config } from "../../config/config.ts";
+import { RegistryError } from "../../oci/problems.ts";
 import type { Collection } from "../collection.ts";
 import type { OpenRegistry } from "../open-registry.ts";
 import type { RetentionRuns } from "../retention-runs.ts";
@@ -32,6 +33,11 @@ export interface CommandParts {
   readonly print: (line: string) => void;
   /** Resolves when the metadata store knows the whole storage. */
   readonly adopted: () => Promise<void>;
+}
+
+/** @throws {RegistryError} `readOnly` where nothing may be changed, by commands neither. */
+export function refuseWhenReadOnly({ config }: Pick<CommandParts, "config">): void {
+  if (config.storage.maintenance.readOnly.isEnabled) throw new RegistryError("readOnly");
 }
 
 type ArgumentValue = string | boolean | readonly string[];

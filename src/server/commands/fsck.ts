@@ -1,6 +1,11 @@
 import type { Finding, FindingCode } from "../../gc/findings.ts";
 import { fsck } from "../../gc/fsck.ts";
-import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import {
+  type CommandArguments,
+  type CommandParts,
+  type ExitCode,
+  refuseWhenReadOnly,
+} from "./command.ts";
 
 /** Of notices of one kind so many are printed; a volume can have a hundred thousand. */
 const noticesPrinted = 10;
@@ -8,8 +13,9 @@ const noticesPrinted = 10;
 /** `berth fsck [--repair] [--deep]`: 1 when something is broken afterwards. */
 export async function fsckCommand(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const { opened, print, signal } = parts;
-  await parts.adopted();
   const repairs = args.flag("repair");
+  if (repairs) refuseWhenReadOnly(parts);
+  await parts.adopted();
   const counts = { error: 0, notice: 0, mended: 0, mendable: 0 };
   const notices = new Map<FindingCode, number>();
   const options = { repairs, isDeep: args.flag("deep"), signal };

@@ -1,10 +1,16 @@
 import type { RoundResult } from "../../gc/collector.ts";
-import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import {
+  type CommandArguments,
+  type CommandParts,
+  type ExitCode,
+  refuseWhenReadOnly,
+} from "./command.ts";
 import { countText, sizeText, timeText } from "./text.ts";
 
 /** `berth gc run`: one whole round, as fast as it goes. */
 export async function gcRun(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const { print, signal, collection } = parts;
+  refuseWhenReadOnly(parts);
   await parts.adopted();
   const isQuiet = args.flag("quiet");
   const result = await collection.round({

@@ -1,8 +1,12 @@
-import { RegistryError } from "../../oci/problems.ts";
 import { planRemoval, type RemovalPlan, type TagLoss } from "../../registry/removal-plan.ts";
 import type { RemovalTarget } from "../../registry/removals.ts";
 import { actorIn } from "./actor.ts";
-import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import {
+  type CommandArguments,
+  type CommandParts,
+  type ExitCode,
+  refuseWhenReadOnly,
+} from "./command.ts";
 import { parseNamed } from "./names.ts";
 import { countText, nameText, sizeText, timeText } from "./text.ts";
 
@@ -27,7 +31,7 @@ export async function previewRemoval(
 /** `berth rm …`: looks again, then removes. */
 export async function remove(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const { opened, config, print, clock } = parts;
-  if (config.storage.maintenance.readOnly.isEnabled) throw new RegistryError("readOnly");
+  refuseWhenReadOnly(parts);
   const plan = await planRemoval(targetsIn(args), opened.context);
   if (!isPossible(plan, parts)) return 1;
   const startedAtMs = clock.nowMs();

@@ -1,7 +1,11 @@
-import { RegistryError } from "../../oci/problems.ts";
 import type { Restored, RestoreOptions } from "../../registry/undo.ts";
 import { actorIn } from "./actor.ts";
-import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import {
+  type CommandArguments,
+  type CommandParts,
+  type ExitCode,
+  refuseWhenReadOnly,
+} from "./command.ts";
 import { type Named, parseNamed } from "./names.ts";
 import { nameText } from "./text.ts";
 
@@ -18,8 +22,8 @@ export async function restore(parts: CommandParts, args: CommandArguments): Prom
 }
 
 /** @throws {RegistryError} `readOnly` */
-export function restoreOptionsIn({ config }: CommandParts, args: CommandArguments): RestoreOptions {
-  if (config.storage.maintenance.readOnly.isEnabled) throw new RegistryError("readOnly");
+export function restoreOptionsIn(parts: CommandParts, args: CommandArguments): RestoreOptions {
+  refuseWhenReadOnly(parts);
   return { actor: actorIn(args, "berth restore"), isForced: args.flag("force") };
 }
 

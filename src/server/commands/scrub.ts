@@ -1,6 +1,11 @@
 import type { Quarantined, ScrubState } from "../../gc/scrub.ts";
 import { quarantineFolder } from "../../storage/layout.ts";
-import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import {
+  type CommandArguments,
+  type CommandParts,
+  type ExitCode,
+  refuseWhenReadOnly,
+} from "./command.ts";
 
 /**
  * `berth scrub [--full-speed | --rate N] [--continue]`: hashes every blob again, and ends with 1
@@ -8,6 +13,8 @@ import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
  */
 export async function scrub(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const { print, opened, config, signal } = parts;
+  // What is damaged could not be moved aside.
+  refuseWhenReadOnly(parts);
   await parts.adopted();
   let damaged = 0;
   const state = await opened.scrub.round({

@@ -1,6 +1,11 @@
 import type { TrashEntry } from "../../activity/trash-store.ts";
 import { actorIn } from "./actor.ts";
-import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import {
+  type CommandArguments,
+  type CommandParts,
+  type ExitCode,
+  refuseWhenReadOnly,
+} from "./command.ts";
 import { repositoryNamed } from "./names.ts";
 import { restoreOptionsIn, sayRestored } from "./restore.ts";
 import { actorText, nameText, sizeText, timeText } from "./text.ts";
@@ -48,6 +53,7 @@ export async function previewPurge(parts: CommandParts, args: CommandArguments):
 
 /** `berth trash purge [ID|OPERATION…] [--all]`: forgets entries before their time. */
 export async function purgeTrash(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
+  refuseWhenReadOnly(parts);
   const entries = await entriesIn(parts, args);
   await parts.opened.registry.undo.purge(entries, actorIn(args, "berth trash purge"));
   const count = entries.length === 1 ? "1 entry" : `${entries.length} entries`;

@@ -236,3 +236,21 @@ test("an immutable tag stops a deletion before it begins, and a restore says why
   const other = await image(app, "two", { tag: "latest" });
   expect(restore(`team/app:v1@${other}`, true)).rejects.toThrow("is immutable");
 });
+
+test("a registry that is read-only is changed by no command", async () => {
+  const { run } = await rig({ STORAGE_MAINTENANCE_READONLY_ENABLED: "true" });
+  const changing: readonly (readonly [string, CommandValues])[] = [
+    ["gc run", {}],
+    ["scrub", { fullSpeed: true }],
+    ["fsck", { repair: true }],
+    ["trash purge", { all: true }],
+    ["trash restore", { entry: "1" }],
+    ["rm", { targets: ["team/app"] }],
+    ["restore", { name: "team/app" }],
+  ];
+  for (const [name, values] of changing) {
+    expect(run(name, values)).rejects.toThrow("read-only");
+  }
+  expect((await run("fsck")).exit).toBe(0);
+  expect((await run("gc preview")).exit).toBe(0);
+});
