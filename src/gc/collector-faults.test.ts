@@ -72,7 +72,7 @@ test("bytes that went to the trash without a mark have their second grace all th
   const { collection } = context.metadata;
   const mark = collection.markTrashed.bind(collection);
   collection.markTrashed = async () => full();
-  await expect(collect()).rejects.toThrow();
+  expect(collect()).rejects.toThrow();
   collection.markTrashed = mark;
   expect(await collect()).toMatchObject({ removedBlobs: 0 });
   expect(await context.blobs.sizeInTrash(digest)).toBeDefined();
@@ -255,4 +255,19 @@ test("after a round under a clock that was years ahead, collection goes on one g
   clock.pass(2 * hourMs);
   expect(await collect()).toMatchObject({ trashedBlobs: 1 });
   expect(Number(await context.metadata.readState("gc.last-run-ms"))).toBe(clock.nowMs());
+});
+
+test("a pull of a blob in the trash needs no room on a full disk, and collection sees it is back", async () => {
+  const { orphan, collect, context, clock } = await rig();
+  const digest = await orphan("asked for again");
+  await collect();
+  const { collection } = context.metadata;
+  const mark = collection.markRestored.bind(collection);
+  collection.markRestored = async () => full();
+  expect(await context.lookup.findBlob(app, digest)).toBeDefined();
+  collection.markRestored = mark;
+  clock.pass(25 * hourMs);
+  expect(await collect()).toMatchObject({ removedBlobs: 0 });
+  expect((await collection.stateOf(digest))?.trashedAtMs).toBeUndefined();
+  expect(await context.blobs.sizeOf(digest)).toBeDefined();
 });

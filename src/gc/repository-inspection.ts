@@ -61,9 +61,10 @@ export class RepositoryInspection {
     const whereabouts = await this.#whereabouts(digest);
     if (state.kind === "damaged") {
       const mend = async (): Promise<void> => {
-        await quarantine.takeLink(key);
+        if (whereabouts !== "stored") return void (await quarantine.takeLink(key));
         // The folder says which digest it was: a link could hold no other.
-        if (whereabouts === "stored") await this.#linkLayer(digest);
+        await quarantine.copyLink(key);
+        await this.#linkLayer(digest);
       };
       return [{ code: "link-damaged", subject: key, text: state.why, digest, mend }];
     }
@@ -93,10 +94,10 @@ export class RepositoryInspection {
     const state = await this.manifest(digest);
     if (link.kind === "damaged") {
       const mend = async (): Promise<void> => {
-        await quarantine.takeLink(key);
-        if (state.kind === "sound" || state.kind === "foreign") {
-          await this.#linkRevision(digest);
-        }
+        const isWhole = state.kind === "sound" || state.kind === "foreign";
+        if (!isWhole) return void (await quarantine.takeLink(key));
+        await quarantine.copyLink(key);
+        await this.#linkRevision(digest);
       };
       return [{ code: "link-damaged", subject: key, text: link.why, digest, mend }];
     }
@@ -126,7 +127,7 @@ export class RepositoryInspection {
     if (link.kind === "sound") return this.#target(tag, link.link.digest);
     const target = await this.#lastTarget(tag);
     const write = async (isDamaged: boolean, digest: Digest): Promise<void> => {
-      if (isDamaged) await quarantine.takeLink(key);
+      if (isDamaged) await quarantine.copyLink(key);
       const { modifiedAtMs, stamp } = await links.writeTag(this.#name, tag, digest);
       await metadata.recordTag(this.#name, { tag, digest, pushedAtMs: modifiedAtMs, stamp });
     };

@@ -4,7 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Content } from "../storage/object-store.ts";
 import type { RegistryContext } from "./context.ts";
 import { linkBlob } from "./link-blob.ts";
-import { recordRemoval } from "./recording.ts";
+import { record, recordRemoval } from "./recording.ts";
 
 /** A mount without `from` looks at this many repositories that hold the blob. */
 const mountCandidatesMax = 20;
@@ -68,7 +68,7 @@ export class Blobs {
         throw new RegistryError("blobUnknown", { digest, name });
       }
       await locks.shared(`repository:${name}`, async () => {
-        await links.removeLayer(name, digest);
+        await record(name, this.#context, () => links.removeLayer(name, digest));
         await recordRemoval(name, this.#context, () => metadata.removeBlob(name, digest));
       });
     });

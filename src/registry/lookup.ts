@@ -2,6 +2,7 @@ import type { Logger } from "../base/logger.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type { ManifestStat, MetadataStore, Page } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
@@ -69,14 +70,25 @@ export class Lookup {
   }
 
   async #fromTrash(digest: Digest): Promise<Content | undefined> {
-    const { blobs, metadata, locks, logger } = this.#parts;
+    const { blobs, locks, logger } = this.#parts;
     return lockTrash(locks, [digest], async () => {
       if (await blobs.restore(digest)) {
-        await metadata.collection.markRestored(digest);
+        await this.#noteRestored(digest);
         logger.info("a blob came back from the trash: somebody asked for it", { digest });
       }
       return blobs.content(digest);
     });
+  }
+
+  /** A full disk takes no mark. Collection sees by itself that the bytes are in their place. */
+  async #noteRestored(digest: Digest): Promise<void> {
+    const { metadata, logger } = this.#parts;
+    try {
+      await metadata.collection.markRestored(digest);
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.reason !== "storageFull") throw error;
+      logger.warn("a blob is back from the trash, and its row could not say so", { digest, error });
+    }
   }
 
   /** True when the repository has a manifest, a blob or, not yet adopted, a tag. */

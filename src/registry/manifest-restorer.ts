@@ -84,7 +84,9 @@ class Planner {
     const { lookup, reader } = this.#context;
     if (!this.#keeps.has(digest)) return;
     if ((await lookup.findManifest(this.#name, digest)) !== undefined) return;
-    // Buildkit's older cache indexes have layers for children.
+    // Buildkit's older cache indexes have layers for children. Out of the trash first: bytes that
+    // cannot be read just now would pass for a layer, and the index would lose its image.
+    await lookup.content(digest);
     const isManifest = (await reader.parsed(digest)) !== undefined;
     await (isManifest ? this.add(digest, plan) : this.#addBlob(digest, plan));
   }

@@ -4,17 +4,17 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "./context.ts";
 
 /**
- * Runs `work`, which records in the metadata what the layout says already. When it fails, the
- * repository is served from the layout until the two are compared again: never from rows that
+ * Runs `work`, which records in the metadata what the layout says already, or takes links away
+ * and may come to half of that. When it fails, the repository is served from the layout until the two are compared again: never from rows that
  * are known to be behind.
  */
-export async function record(
+export async function record<T>(
   name: RepositoryName,
   { adoption }: Pick<RegistryContext, "adoption">,
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     adoption.distrust(name);
     throw error;

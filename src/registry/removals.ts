@@ -10,7 +10,7 @@ import type { Actor } from "./actor.ts";
 import type { RegistryContext } from "./context.ts";
 import { findMovable } from "./immutable-tags.ts";
 import { type Kept, keptFor } from "./kept.ts";
-import { isDatabaseFailure, noteRemoval, recordRemoval } from "./recording.ts";
+import { isDatabaseFailure, noteRemoval, record, recordRemoval } from "./recording.ts";
 
 /** What somebody wants to have removed. */
 export type RemovalTarget =
@@ -141,7 +141,7 @@ export class Removals {
         if (seen !== undefined && !isSame(await links.readTag(name, tag), seen)) return;
         const before = await findMovable({ name, tag, digest: undefined }, this.#context);
         if (before !== undefined) await this.#keep({ ...before, name, tag, known }, order);
-        const isRemoved = await links.removeTag(name, tag);
+        const isRemoved = await record(name, this.#context, () => links.removeTag(name, tag));
         if (isRemoved) {
           const event: TagEvent = {
             repository: name,
@@ -218,7 +218,7 @@ export class Removals {
   async #unlinkManifest(name: RepositoryName, digest: Digest, order: Order): Promise<void> {
     const { links, metadata, locks, activity, clock } = this.#context;
     await locks.shared(`repository:${name}`, async () => {
-      await links.removeRevision(name, digest);
+      await record(name, this.#context, () => links.removeRevision(name, digest));
       await recordRemoval(name, this.#context, () => metadata.removeManifest(name, digest));
     });
     const entry: AuditEntry = {
@@ -271,7 +271,7 @@ export class Removals {
     await locks.exclusive(digest, async () => {
       if (!(await metadata.collection.isLoose(name, digest))) return;
       await locks.shared(`repository:${name}`, async () => {
-        await links.removeLayer(name, digest);
+        await record(name, this.#context, () => links.removeLayer(name, digest));
         await recordRemoval(name, this.#context, () => metadata.removeBlob(name, digest));
       });
     });

@@ -1,3 +1,4 @@
+import { concatBytes } from "../base/bytes.ts";
 import { type Digest, isDigestAlgorithm, parseDigest } from "../oci/digest.ts";
 import {
   blobKey,
@@ -7,6 +8,9 @@ import {
   quarantineFolder,
 } from "./layout.ts";
 import type { ObjectStore } from "./object-store.ts";
+
+/** A link has less than 200 bytes; what else lies in its place is kept by its beginning. */
+const copySizeBytesMax = 1 << 20;
 
 /**
  * Where damaged files go: out of the way of requests, and kept. Nothing here is ever served;
@@ -60,6 +64,21 @@ export class Quarantine {
     const target = quarantinedLinkKey(linkKey);
     await this.#objects.move(linkKey, target);
     return target;
+  }
+
+  /**
+   * Keeps what a link holds, before it is written anew in its place: so it is there at every
+   * moment, and a crash between the two leaves it as it was.
+   */
+  async copyLink(linkKey: string): Promise<void> {
+    const found = await this.#objects.stat(linkKey);
+    if (found === undefined) return;
+    const end = Math.min(found.sizeBytes, copySizeBytesMax);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.#objects.readStream(linkKey, { start: 0, end })) {
+      pieces.push(piece);
+    }
+    await this.#objects.put(quarantinedLinkKey(linkKey), concatBytes(pieces));
   }
 
   /** Every link that was moved aside, by its path below the folder of repositories. */
