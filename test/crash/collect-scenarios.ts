@@ -14,10 +14,10 @@ const loose = "loose/app";
 const roundsToClean = 5;
 
 export const collectScenarios: readonly NamedScenario[] = [
-  { name: "collect a deleted image", make: collectDeleted },
-  { name: "collect what comes back", make: collectBack },
-  { name: "collect what is pushed anew", make: collectAnew },
-  { name: "collect beside a push", isConcurrent: true, make: collectBesidePush },
+  { name: "collect a deleted image", isSlow: true, make: collectDeleted },
+  { name: "collect what comes back", isSlow: true, make: collectBack },
+  { name: "collect what is pushed anew", isSlow: true, make: collectAnew },
+  { name: "collect beside a push", isConcurrent: true, isSlow: true, make: collectBesidePush },
 ];
 
 /**

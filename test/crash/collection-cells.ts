@@ -103,7 +103,8 @@ export const collectionCells: readonly Cell[] = [
     findings.status("the mount", mounted, unlessEnded(stage, 201, [202]));
     if (mounted.status !== 201) return;
     findings.value("the blob", await world.pullBlob(blob.digest, target), [blob.digest]);
-    await isLeased(world, findings, [blob.digest], target);
+    world.name = target;
+    await isLeased(world, findings, [blob.digest]);
   }),
   cell("collection × DELETE tag × pull", async (world, findings) => {
     const image = world.image();
@@ -165,7 +166,7 @@ export const collectionCells: readonly Cell[] = [
     await world.delete("manifests", image.digest);
     const isExpired = world.random.below(2) === 0;
     if (isExpired) await world.pass(retentionOf(world.registry));
-    else await world.makeDue();
+    else await dueFor(world, "in the trash");
     const [, restored] = await world.meet<readonly [void, boolean]>(
       () => world.collect(),
       () => restore(world, image),
@@ -198,7 +199,6 @@ async function isLeased(
   world: MatrixWorld,
   findings: Findings,
   digests: readonly Digest[],
-  name = world.name,
 ): Promise<void> {
   await world.collect();
   await world.pass(world.registry.context.policy.leaseMs - hourMs);
@@ -206,7 +206,7 @@ async function isLeased(
   for (const digest of digests) {
     const size = await world.registry.context.blobs.sizeOf(digest);
     findings.holds("the blob was moved within its grace", size !== undefined);
-    findings.value("the blob", await world.pullBlob(digest, name), [digest]);
+    findings.value("the blob", await world.pullBlob(digest), [digest]);
   }
 }
 

@@ -20,6 +20,8 @@ export interface NamedScenario {
   readonly name: string;
   /** True when several requests meet: worth another seed. */
   readonly isConcurrent?: boolean;
+  /** True when each disk takes long to look at: fewer are. */
+  readonly isSlow?: boolean;
   readonly make: (random: SeededRandom) => DiskScenario;
 }
 

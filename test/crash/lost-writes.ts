@@ -29,6 +29,14 @@ const shortScenarios: ReadonlySet<string> = new Set([
   "collect a deleted image",
 ]);
 
+/** Of slow scenarios: as many disks as the others have in the same time. */
+const reachesOfSlow: Readonly<
+  Record<RigOptions["form"], Pick<Reach, "choicesMax" | "everyOperation">>
+> = {
+  short: { choicesMax: 0, everyOperation: 83 },
+  long: { choicesMax: 6, everyOperation: 5 },
+};
+
 const evidenceMax = 5;
 
 export const lostWrites: Rig = {
@@ -80,7 +88,7 @@ class Search {
     scenario: NamedScenario,
     { seed, kind }: { readonly seed: number; readonly kind: AlsoWrong["kind"] },
   ): Promise<void> {
-    const step = reaches[this.#options.form].everyOperation;
+    const step = this.#reachOf(scenario).everyOperation;
     for (let at = step === 1 ? 1 : 1 + (seed % step); ; at += step) {
       if (!(await this.#search(scenario, { seed, also: { kind, at } }))) return;
     }
@@ -90,11 +98,15 @@ class Search {
     scenario: NamedScenario,
     one: { readonly seed: number; readonly also?: AlsoWrong },
   ): Promise<boolean> {
-    const { choicesMax } = reaches[this.#options.form];
+    const { choicesMax } = this.#reachOf(scenario);
     const result = await searchPowerCuts({ ...one, scenario, choicesMax });
     const also = one.also === undefined ? "" : `, ${one.also.kind} at operation ${one.also.at}`;
     this.#states += result.states;
     this.#violations.push(...result.violations.map((text) => `${text} (seed ${one.seed}${also})`));
     return result.hasHappened;
+  }
+
+  #reachOf({ isSlow = false }: NamedScenario): Pick<Reach, "choicesMax" | "everyOperation"> {
+    return (isSlow ? reachesOfSlow : reaches)[this.#options.form];
   }
 }

@@ -128,7 +128,7 @@ class RealWorld {
 
   #get(digest: Digest): Promise<Response> {
     this.pulls += 1;
-    return fetch(`${this.#server.url}v2/${name}/blobs/${digest}`);
+    return fetch(`${this.#server.url.href}v2/${name}/blobs/${digest}`);
   }
 
   async #makeDue(): Promise<void> {
