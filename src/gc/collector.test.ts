@@ -253,3 +253,20 @@ test("a clock behind the last run of an earlier process stops collection", async
   });
   expect(result.problem).toContain("the last run was at");
 });
+
+test("a manifest that cannot be read can be deleted by its digest, and freezes nothing then", async () => {
+  const { blob, image, clock, objects, context } = await rig();
+  const manifest = await image(app, "layer");
+  await blob(app, "orphan");
+  const hex = manifest.slice(7);
+  const key = `docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
+  await objects.put(key, new TextEncoder().encode("not a manifest"));
+  const fresh = await reopened(objects, clock);
+  clock.pass(26 * hourMs);
+  expect(await fresh.collect()).toMatchObject({ trashedBlobs: 0 });
+  await fresh.registry.manifests.remove(app, { kind: "digest", digest: manifest }, {});
+  expect(await context.links.listTags(app)).toEqual([]);
+  await fresh.context.leases.flush();
+  clock.pass(26 * hourMs);
+  expect((await fresh.collect()).trashedBlobs).toBeGreaterThan(2);
+});

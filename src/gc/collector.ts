@@ -179,7 +179,7 @@ export class Collector {
     if (first === undefined) return;
     logger.warn(
       "manifests cannot be read, so nothing is collected that they may need; " +
-        "push them again, delete them, or run berth fsck --repair",
+        "push them again, or delete them by their digest; berth fsck names them",
       { ...first },
     );
   }

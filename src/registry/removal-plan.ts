@@ -119,8 +119,10 @@ class Planner {
   }
 
   async #addManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
-    const { lookup, metadata } = this.#context;
-    if ((await lookup.findManifest(name, digest)) === undefined) return false;
+    const { lookup, links, metadata } = this.#context;
+    const isKnown = (await lookup.findManifest(name, digest)) !== undefined;
+    // One that cannot be read can be removed too: it freezes collection.
+    if (!isKnown && !(await links.hasLinkOf("revision", name, digest))) return false;
     this.#manifests.set(`${name}@${digest}`, { name, digest });
     const tags = await metadata.tagsOfManifest(name, digest, Number.MAX_SAFE_INTEGER);
     for (const tag of tags) this.#addTag({ name, tag, digest, isAskedFor: false });

@@ -166,9 +166,7 @@ export class Removals {
     const { lookup, locks } = this.#context;
     await locks.exclusive(digest, async () => {
       const found = await lookup.findManifest(name, digest);
-      if (found === undefined) {
-        throw new RegistryError("manifestUnknown", { reference: digest, name });
-      }
+      if (found === undefined) return this.#removeScar(name, digest, order);
       // All or nothing: an immutable tag keeps the others too.
       for (const tag of await this.#tagsOf(name, digest)) {
         await findMovable({ name, tag, digest: undefined }, this.#context);
@@ -177,6 +175,22 @@ export class Removals {
       await this.#removeTagsOf(name, digest, { order, known });
       await this.#unlinkManifest(name, digest, order);
     });
+  }
+
+  /**
+   * A link to a manifest that cannot be read: it freezes collection, so it has to be possible to
+   * be rid of it. It has nothing that could be taken back. The caller holds the digest's lock.
+   */
+  async #removeScar(name: RepositoryName, digest: Digest, order: Order): Promise<void> {
+    const { links } = this.#context;
+    if (!(await links.hasLinkOf("revision", name, digest))) {
+      throw new RegistryError("manifestUnknown", { reference: digest, name });
+    }
+    for (const tag of await links.listTags(name)) {
+      const seen = { digest, pushedAtMs: Infinity };
+      await this.#removeTag({ kind: "tag", name, tag, seen }, order);
+    }
+    await this.#unlinkManifest(name, digest, order);
   }
 
   /** The tags of a manifest whose lock the caller holds, so that no push adds one. */
@@ -245,12 +259,9 @@ export class Removals {
     }
     const layers = await links.listLayers(name);
     for (const digest of await links.listRevisions(name)) {
-      if ((await lookup.findManifest(name, digest)) !== undefined) {
-        await this.#removeManifest({ kind: "manifest", name, digest }, order);
-      } else {
-        // A scar: a link to a manifest that cannot be read.
-        await locks.exclusive(digest, () => this.#unlinkManifest(name, digest, order));
-      }
+      // A folder without a link is what a deletion has left that was broken off.
+      if (!(await links.hasLinkOf("revision", name, digest))) continue;
+      await this.#removeManifest({ kind: "manifest", name, digest }, order);
     }
     // Tags that are left lead nowhere.
     for (const tag of await links.listTags(name)) {

@@ -109,3 +109,17 @@ function open(): Promise<FilesystemStore> {
 async function appenderAt(store: FilesystemStore, offset: number): Promise<Appender> {
   return (await store.openAppend("upload/data", offset)) ?? expect.unreachable();
 }
+
+test("a folder that is gone before its sync is made again, and puts no disk in doubt", async () => {
+  const store = await open();
+  let isFirst = true;
+  files.fault = (operation, path) => {
+    if (operation !== "syncFolder" || !path.endsWith("/repository") || !isFirst) return undefined;
+    isFirst = false;
+    return "ENOENT";
+  };
+  await store.put("repository/_uploads/id/startedat", bytes);
+  expect(isFirst).toBe(false);
+  expect(failures).toEqual([]);
+  expect(await store.read("repository/_uploads/id/startedat", 10)).toEqual(bytes);
+});

@@ -91,6 +91,9 @@ export class DegradingFileSystem implements FileSystem {
     try {
       await this.#files.syncFolder(path);
     } catch (error) {
+      // Not the disk's failure: collection has removed the folder, because it was empty, before
+      // it could be opened for its sync. Whoever wants something in it makes it again.
+      if (codeOf(error) === "ENOENT") throw error;
       if (unsupportedCodes.has(codeOf(error))) return;
       throw this.#judge({ path, cause: error });
     }
