@@ -9,57 +9,75 @@
  */
 import { existsSync } from "node:fs";
 
-const tiers: Readonly<Record<string, readonly string[]>> = {
+/** Stages follow each other; the groups of a stage run beside each other, a process each. */
+type Stages = readonly (readonly (readonly string[])[])[];
+
+const tiers: Readonly<Record<string, Stages>> = {
   unit: [
-    "./src",
-    "./bench",
-    "./test/architecture",
-    "./test/wire",
-    "./test/compat",
-    "./test/crash/short",
+    [
+      [
+        "./src",
+        "./bench",
+        "./test/architecture",
+        "./test/wire",
+        "./test/compat",
+        "./test/crash/short",
+      ],
+    ],
   ],
   system: [
-    "./test/conformance",
-    "./test/clients",
-    "./test/system",
-    "./test/browser",
-    "./test/crash/long",
+    // The rigs on a simulated disk only compute, and the clients mostly wait.
+    [
+      ["./test/conformance", "./test/clients", "./test/system", "./test/browser"],
+      ["./test/crash/long/model"],
+    ],
+    // These measure a process, and have the machine to themselves.
+    [["./test/crash/long/process"]],
   ],
 };
 
 const [tier = "", ...filters] = process.argv.slice(2);
-const folders = tiers[tier];
-if (folders === undefined) throw new Error(`no such tier: ${tier}`);
-const paths = filters.length > 0 ? filters : folders.filter((folder) => existsSync(folder));
-
+const stages = tiers[tier];
+if (stages === undefined) throw new Error(`no such tier: ${tier}`);
 const timeoutMs = tier === "system" ? 900_000 : 60_000;
-const child = Bun.spawn([process.execPath, "test", `--timeout=${timeoutMs}`, ...paths], {
-  stdin: "ignore",
-  stdout: "inherit",
-  stderr: "pipe",
-});
 
-// bun test reports on stderr; pass it on and keep its closing lines.
-let report = "";
-const decoder = new TextDecoder();
-for await (const chunk of child.stderr) {
-  process.stderr.write(chunk);
-  report = (report + decoder.decode(chunk, { stream: true })).slice(-4_000);
+const counts = { passed: 0, failed: 0, skipped: 0 };
+for (const groups of filters.length > 0 ? [[filters]] : stages) {
+  await Promise.all(groups.map((paths, index) => runGroup(paths, index === 0)));
 }
-const exitCode = await child.exited;
-
-const passed = closingCount("pass");
-const failed = closingCount("fail");
-// A crash of the runner, or a run of no test, is a failure too.
-const broken = failed === 0 && (exitCode !== 0 || passed === 0) ? 1 : 0;
 process.stdout.write(
-  `\n${passed} passed, ${failed + broken} failed, ${closingCount("skip")} skipped\n`,
+  `\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
 );
-process.exit(exitCode === 0 && broken === 0 ? 0 : 1);
+process.exit(counts.failed === 0 ? 0 : 1);
 
-function closingCount(word: string): number {
+/** What is not shown as it comes is shown at the end, so that two reports are not mixed. */
+async function runGroup(paths: readonly string[], isShown: boolean): Promise<void> {
+  const present = filters.length > 0 ? paths : paths.filter((path) => existsSync(path));
+  const child = Bun.spawn([process.execPath, "test", `--timeout=${timeoutMs}`, ...present], {
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "pipe",
+  });
+  // bun test reports on stderr; pass it on and keep its closing lines.
+  let report = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of child.stderr) {
+    if (isShown) process.stderr.write(chunk);
+    report += decoder.decode(chunk, { stream: true });
+  }
+  if (!isShown) process.stderr.write(report);
+  const exitCode = await child.exited;
+  const [passed, failed] = [closingCount(report, "pass"), closingCount(report, "fail")];
+  // A crash of the runner, or a run of no test, is a failure too.
+  const broken = failed === 0 && (exitCode !== 0 || passed === 0) ? 1 : 0;
+  counts.passed += passed;
+  counts.failed += failed + broken;
+  counts.skipped += closingCount(report, "skip");
+}
+
+function closingCount(report: string, word: string): number {
   // oxlint-disable-next-line no-control-regex -- bun test colours its closing lines
-  const plain = report.replace(/\u001b\[[0-9;]*m/g, "");
+  const plain = report.slice(-4_000).replace(/\u001b\[[0-9;]*m/g, "");
   const matches = [...plain.matchAll(new RegExp(`^\\s*(\\d+) ${word}$`, "gm"))];
   return Number(matches.at(-1)?.[1] ?? 0);
 }

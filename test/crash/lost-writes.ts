@@ -15,7 +15,7 @@ interface Reach {
 
 const reaches: Readonly<Record<RigOptions["form"], Reach>> = {
   short: { choicesMax: 0, everyOperation: 31, seedsOfConcurrent: 1, statesMin: 800 },
-  long: { choicesMax: 24, everyOperation: 1, seedsOfConcurrent: 4, statesMin: 20_000 },
+  long: { choicesMax: 12, everyOperation: 1, seedsOfConcurrent: 3, statesMin: 20_000 },
 };
 
 /** In the short form: enough to see each kind of operation once. */

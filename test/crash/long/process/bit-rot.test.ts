@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { bitRot } from "../bit-rot.ts";
-import { failuresOf } from "../rig.ts";
+import { bitRot } from "../../bit-rot.ts";
+import { failuresOf } from "../../rig.ts";
 
 test("70 of 70 damaged files among 2,000 blobs are found, moved aside and healed", async () => {
   const options = { seed: 1, form: "long", say: () => undefined } as const;

@@ -1,4 +1,0 @@
-import { liveCollection } from "../live-collection.ts";
-import { testRig } from "../test-rig.ts";
-
-await testRig(liveCollection, "long");

@@ -1,0 +1,4 @@
+import { kill } from "../../kill.ts";
+import { testRig } from "../../test-rig.ts";
+
+await testRig(kill, "long");

@@ -1,0 +1,4 @@
+import { liveCollection } from "../../live-collection.ts";
+import { testRig } from "../../test-rig.ts";
+
+await testRig(liveCollection, "long");

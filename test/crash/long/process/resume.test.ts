@@ -1,0 +1,4 @@
+import { resume } from "../../resume.ts";
+import { testRig } from "../../test-rig.ts";
+
+await testRig(resume, "long");

@@ -1,0 +1,4 @@
+import { soak } from "../../soak.ts";
+import { testRig } from "../../test-rig.ts";
+
+await testRig(soak, "long");

@@ -1,4 +1,0 @@
-import { resume } from "../resume.ts";
-import { testRig } from "../test-rig.ts";
-
-await testRig(resume, "long");

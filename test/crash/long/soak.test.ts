@@ -1,4 +1,0 @@
-import { soak } from "../soak.ts";
-import { testRig } from "../test-rig.ts";
-
-await testRig(soak, "long");
