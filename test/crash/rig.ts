@@ -4,7 +4,7 @@
  *
  *   test/crash/<rig>.ts              the rig: exports a `Rig`
  *   test/crash/short/<rig>.test.ts   its short form, in `npm test`
- *   test/crash/long/*/<rig>.test.ts  its long form, in `npm run test:system`
+ *   test/crash/long/…/<rig>.test.ts  its long form, in `npm run test:system`
  *   test/crash/report.ts             all long forms, one table: `npm run test:crash -- --report`
  */
 export interface RigOptions {
