@@ -16,7 +16,7 @@ const renewalMsMax = 3_600_000;
 /** Renewals wait this long for others, to share a transaction. */
 const flushMs = 1_000;
 /** More renewals than this are written early, and forgotten in memory: they are in the rows. */
-const renewalsMax = 200_000;
+const renewalsMax = 20_000;
 
 /**
  * Who was told of a blob may build on it: a client that hears "it is there" does not upload it,

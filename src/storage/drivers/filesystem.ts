@@ -372,7 +372,7 @@ const removalsAtOnce = 4;
  */
 const durableFoldersMax = 5_000;
 
-const settledMax = 50_000;
+const settledMax = 10_000;
 
 function toObjectStat(found: FileStat): ObjectStat {
   return {
