@@ -17,6 +17,15 @@ interface Lock {
  */
 export class SharedLocks {
   readonly #locks = new Map<string, Lock>();
+  #exclusiveEnds = 0;
+
+  /**
+   * How many exclusive holds of any key have ended. Who looked at something without a lock, and
+   * finds this changed, may have seen what is no longer so.
+   */
+  get exclusiveEnds(): number {
+    return this.#exclusiveEnds;
+  }
 
   /** Runs `work` together with other shared holders of the key, never with an exclusive one. */
   async shared<T>(key: string, work: () => Promise<T>): Promise<T> {
@@ -26,6 +35,11 @@ export class SharedLocks {
   /** Runs `work` alone among all holders of the key. */
   async exclusive<T>(key: string, work: () => Promise<T>): Promise<T> {
     return this.#run(key, "exclusive", work);
+  }
+
+  /** True while nobody holds any key. */
+  get isIdle(): boolean {
+    return this.#locks.size === 0;
   }
 
   /** True while somebody holds the key, in whatever mode. */
@@ -52,6 +66,7 @@ export class SharedLocks {
   }
 
   #leave(key: string, lock: Lock): void {
+    if (lock.mode === "exclusive") this.#exclusiveEnds += 1;
     lock.holders -= 1;
     if (lock.holders > 0) return;
     const next = lock.waiting[0];

@@ -66,6 +66,49 @@ test("an answer that came while a blob went to the trash keeps it for the whole 
   expect(await context.blobs.sizeOf(digest)).toBeDefined();
 });
 
+test("while a link that nothing needs goes, nobody is told that the repository has the blob", async () => {
+  const { image, blob, collect, context, clock } = await rig();
+  await image(other, "shared layer", { tag: "v1" });
+  const digest = await blob(app, "shared layer");
+  await context.leases.flush();
+  clock.pass(26 * hourMs);
+  const { links, lookup } = context;
+  const remove = links.removeLayers.bind(links);
+  const answers: (boolean | undefined)[] = [];
+  const ask = async (): Promise<void> => {
+    answers.push((await lookup.findBlob(app, digest)) !== undefined);
+  };
+  const asked: Promise<void>[] = [];
+  links.removeLayers = async (name, digests) => {
+    // After collection has looked whether anybody was told of it, before its row is gone.
+    asked.push(ask());
+    await remove(name, digests);
+    asked.push(ask());
+  };
+  expect(await collect()).toMatchObject({ removedLinks: 1 });
+  await Promise.all(asked);
+  // Without its link a manifest that names it is refused: its client has to push it.
+  expect(answers).toEqual([false, false]);
+  expect(await lookup.findBlob(other, digest)).toBeDefined();
+});
+
+test("whose look began before a link went, and ended after it, is not told of the blob", async () => {
+  const { image, blob, collect, context, clock, metadata } = await rig();
+  await image(other, "shared layer", { tag: "v1" });
+  const digest = await blob(app, "shared layer");
+  await context.leases.flush();
+  clock.pass(26 * hourMs);
+  const find = metadata.findBlob.bind(metadata);
+  metadata.findBlob = async (name, it) => {
+    metadata.findBlob = find;
+    const found = await find(name, it);
+    // A database that is slow to say what it has seen.
+    expect(await collect()).toMatchObject({ removedLinks: 1 });
+    return found;
+  };
+  expect(await context.lookup.findBlob(app, digest)).toBeUndefined();
+});
+
 test("bytes that went to the trash without a mark have their second grace all the same", async () => {
   const { orphan, collect, context, clock } = await rig();
   const digest = await orphan("not marked");

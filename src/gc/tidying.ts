@@ -3,7 +3,7 @@ import type { BlobLink } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
-import { holdDigests } from "../registry/lock-digests.ts";
+import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
 import type { Pace } from "./pace.ts";
 import { walkRows } from "./walk-rows.ts";
 
@@ -110,13 +110,18 @@ async function removeLinks(loose: readonly BlobLink[], parts: Parts): Promise<nu
   const digests = loose.map((link) => link.digest);
   const [name] = loose.map((link) => link.repository);
   if (name === undefined) return 0;
-  return holdDigests(parts.locks, digests, async () => {
-    const revision = await parts.metadata.collection.revisionOf(name);
-    const own: Digest[] = [];
-    for (const link of loose) if (await mayUnlink(link, revision, parts)) own.push(link.digest);
-    if (own.length > 0) await unlinkFrom(name, own, parts);
-    return own.length;
-  });
+  const { locks, metadata } = parts;
+  return holdDigests(locks, digests, () =>
+    // Who asks whether the repository has one of them was told of it before this, and holds a
+    // lease, or it waits, and hears that it is not there.
+    lockTrash(locks, digests, async () => {
+      const revision = await metadata.collection.revisionOf(name);
+      const own: Digest[] = [];
+      for (const link of loose) if (await mayUnlink(link, revision, parts)) own.push(link.digest);
+      if (own.length > 0) await unlinkFrom(name, own, parts);
+      return own.length;
+    }),
+  );
 }
 
 /** Everything may have changed since the query. The caller holds the blob's lock. */

@@ -19,7 +19,10 @@ export async function holdDigests<T>(
   return inOrder(digests, (key, inner) => locks.exclusive(key, inner), work);
 }
 
-/** Runs `work`, which moves bytes into the trash, out of it, or ends them. Taken last. */
+/**
+ * Runs `work`, which moves bytes into the trash, out of it, or ends them, or takes a link to them
+ * from a repository. Taken after the locks of the digests themselves.
+ */
 export async function lockTrash<T>(
   locks: SharedLocks,
   digests: readonly Digest[],
@@ -29,9 +32,10 @@ export async function lockTrash<T>(
   return inOrder(keys, (key, inner) => locks.exclusive(key, inner), work);
 }
 
-/** True while somebody moves the bytes into the trash, out of it, or ends them. */
+/** True while somebody moves the bytes into the trash, out of it, or ends them or a link to them. */
 export function isTrashLocked(locks: SharedLocks, digest: Digest): boolean {
-  return locks.isHeld(trashKey(digest));
+  // Asked by every pull, and mostly nobody holds anything: then no key has to be made.
+  return !locks.isIdle && locks.isHeld(trashKey(digest));
 }
 
 function trashKey(digest: Digest): string {

@@ -44,11 +44,19 @@ export class Lookup {
    * gets an answer holds a lease from then on.
    */
   async findBlob(name: RepositoryName, digest: Digest): Promise<Content | undefined> {
+    const { locks, leases } = this.#parts;
+    const endsBefore = locks.exclusiveEnds;
     if (!(await this.holdsBlob(name, digest))) return undefined;
     // Before the look, and in one go with it: collection, once it has the lock of the trash, sees
     // the lease, or else this look sees the lock.
-    this.#parts.leases.touch(digest);
-    return this.content(digest);
+    leases.touch(digest);
+    const isSettled = locks.exclusiveEnds === endsBefore && !isTrashLocked(locks, digest);
+    if (isSettled) return this.#atRest(digest);
+    // The bytes, or this repository's link to them, are going right now, or went since it was asked
+    // for: a client that heard of them would not push them.
+    return lockTrash(locks, [digest], async () =>
+      (await this.holdsBlob(name, digest)) ? this.#outOfTrash(digest) : undefined,
+    );
   }
 
   /** True when the repository holds the blob, whether its bytes are there or not. */
@@ -61,23 +69,31 @@ export class Lookup {
 
   /** The bytes of a digest, whoever may see them; out of the trash when they are there. */
   async content(digest: Digest): Promise<Content | undefined> {
-    const { blobs, locks } = this.#parts;
     // On its way to the trash right now: a file that is still there would be gone when it is read.
-    if (isTrashLocked(locks, digest)) return this.#fromTrash(digest);
+    if (isTrashLocked(this.#parts.locks, digest)) return this.#fromTrash(digest);
+    return this.#atRest(digest);
+  }
+
+  /** While nobody moves it. */
+  async #atRest(digest: Digest): Promise<Content | undefined> {
+    const { blobs } = this.#parts;
     const content = blobs.content(digest);
     if (content !== undefined) return content;
     return (await blobs.sizeInTrash(digest)) === undefined ? undefined : this.#fromTrash(digest);
   }
 
   async #fromTrash(digest: Digest): Promise<Content | undefined> {
-    const { blobs, locks, logger } = this.#parts;
-    return lockTrash(locks, [digest], async () => {
-      if (await blobs.restore(digest)) {
-        await this.#noteRestored(digest);
-        logger.info("a blob came back from the trash: somebody asked for it", { digest });
-      }
-      return blobs.content(digest);
-    });
+    return lockTrash(this.#parts.locks, [digest], () => this.#outOfTrash(digest));
+  }
+
+  /** The caller holds the lock of the trash. */
+  async #outOfTrash(digest: Digest): Promise<Content | undefined> {
+    const { blobs, logger } = this.#parts;
+    if (await blobs.restore(digest)) {
+      await this.#noteRestored(digest);
+      logger.info("a blob came back from the trash: somebody asked for it", { digest });
+    }
+    return blobs.content(digest);
   }
 
   /** A full disk takes no mark. Collection sees by itself that the bytes are in their place. */

@@ -9,7 +9,7 @@ import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
 import { findMovable } from "./immutable-tags.ts";
 import { linkManifest } from "./link-manifest.ts";
-import { shareDigests } from "./lock-digests.ts";
+import { isTrashLocked, lockTrash, shareDigests } from "./lock-digests.ts";
 import { moveTag } from "./move-tag.ts";
 import { immutablePattern } from "./policy.ts";
 import { checkReferences } from "./reference-check.ts";
@@ -54,11 +54,23 @@ export class Manifests {
     if (found === undefined || !this.#context.reader.has(found.digest)) {
       throw manifestUnknown(name, reference);
     }
-    this.#context.leases.touch(found.digest);
     return found;
   }
 
-  #find(name: RepositoryName, reference: Reference): Promise<ManifestStat | undefined> {
+  /** Leases what it finds: whoever hears of a manifest may push an index that names it. */
+  async #find(name: RepositoryName, reference: Reference): Promise<ManifestStat | undefined> {
+    const { locks, leases } = this.#context;
+    const endsBefore = locks.exclusiveEnds;
+    const found = await this.#look(name, reference);
+    if (found === undefined) return undefined;
+    leases.touch(found.digest);
+    const isSettled = locks.exclusiveEnds === endsBefore && !isTrashLocked(locks, found.digest);
+    if (isSettled) return found;
+    // As for blobs: a rule may be deleting it, which nobody was told of before it looked.
+    return lockTrash(locks, [found.digest], () => this.#look(name, reference));
+  }
+
+  #look(name: RepositoryName, reference: Reference): Promise<ManifestStat | undefined> {
     const { lookup } = this.#context;
     return reference.kind === "tag"
       ? lookup.findTag(name, reference.tag)
@@ -74,7 +86,7 @@ export class Manifests {
     name: RepositoryName,
     reference: Reference,
   ): Promise<ManifestStat & { readonly bytes: Uint8Array }> {
-    const { reader, logger, activity, clock, leases } = this.#context;
+    const { reader, logger, activity, clock } = this.#context;
     const found = await this.#find(name, reference);
     if (found === undefined) throw manifestUnknown(name, reference);
     const bytes = reader.cachedBytes(found.digest) ?? (await reader.bytes(found.digest));
@@ -85,7 +97,6 @@ export class Manifests {
       });
       throw manifestUnknown(name, reference);
     }
-    leases.touch(found.digest);
     activity.countPull({
       repository: name,
       digest: found.digest,

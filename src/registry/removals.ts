@@ -10,6 +10,7 @@ import type { Actor } from "./actor.ts";
 import type { RegistryContext } from "./context.ts";
 import { findMovable } from "./immutable-tags.ts";
 import { type Kept, keptFor } from "./kept.ts";
+import { lockTrash } from "./lock-digests.ts";
 import { isDatabaseFailure, noteRemoval, record, recordRemoval } from "./recording.ts";
 
 /** What somebody wants to have removed. */
@@ -114,7 +115,7 @@ export class Removals {
     const { metadata, locks, links, leases, adoption, lookup, random } = this.#context;
     const { digest, actor } = seen;
     await adoption.adopt(name);
-    return locks.exclusive(digest, async () => {
+    const removeUnreached = async (): Promise<boolean> => {
       if (!isSame(await links.readRevision(name, digest), seen)) return false;
       if ((await metadata.tagsOfManifest(name, digest, 1)).length > 0) return false;
       if ((await metadata.parentsOf(name, digest, 1)).length > 0) return false;
@@ -126,7 +127,9 @@ export class Removals {
       await this.#keep({ ...found, name }, order);
       await this.#unlinkManifest(name, digest, order);
       return true;
-    });
+    };
+    // Who asks for it meanwhile waits, and hears that it is not there.
+    return locks.exclusive(digest, () => lockTrash(locks, [digest], removeUnreached));
   }
 
   async #removeTag(

@@ -91,6 +91,21 @@ export const collectionCells: readonly Cell[] = [
     findings.status("the PUT", put, [201]);
     await staysWhole(world, findings, image);
   }),
+  cell("collection of links × push as clients do, who ask first", async (world, findings) => {
+    const image = world.image();
+    const other = `${world.name}/other`;
+    await world.putBlobs(image, other);
+    findings.status("the PUT elsewhere", await world.putManifest("v", image, other), [201]);
+    // Here they are links that nothing needs.
+    await world.putBlobs(image);
+    await dueFor(world, "in their place");
+    const [, put] = await world.meet<readonly [void, Answer]>(
+      () => world.collect(),
+      () => pushMissing(world, image),
+    );
+    findings.status("the PUT", put, [201]);
+    await staysWhole(world, findings, image);
+  }),
   cell("collection × mount", async (world, findings) => {
     const blob = world.blob();
     const target = `${world.name}/other`;
