@@ -45,7 +45,7 @@ type Methods = Readonly<Partial<Record<string, () => Route>>>;
  * The route of a request.
  *
  * @throws {RegistryError} `pathUnknown`, `methodUnsupported` (with `Allow`), `nameInvalid`,
- * `digestInvalid`, `tagInvalid`.
+ * `digestInvalid`, `tagInvalid`, `tagImpossible`.
  */
 export function parseRoute(method: string, path: string): Route {
   const methods = methodsAt(path);
@@ -113,13 +113,31 @@ function manifestMethods(name: RepositoryName, last: string): Methods {
   const reference = parseReference(last);
   if (reference === undefined) {
     if (last.includes(":")) throw new RegistryError("digestInvalid", { digest: last });
-    throw new RegistryError("tagInvalid", { tag: last });
+    return methodsOfNoTag(last);
   }
   return {
     GET: () => ({ kind: "manifestGet", name, reference }),
     HEAD: () => ({ kind: "manifestHead", name, reference }),
     PUT: () => ({ kind: "manifestPut", name, reference }),
     DELETE: () => ({ kind: "manifestDelete", name, reference }),
+  };
+}
+
+/**
+ * What no tag can be is asked for like what no tag is: it is not there (end-3, end-9: 404), and a
+ * client need not tell the two apart. Only a push asks for something that cannot be done.
+ */
+function methodsOfNoTag(tag: string): Methods {
+  const isNowhere = (): never => {
+    throw new RegistryError("tagImpossible", { tag });
+  };
+  return {
+    GET: isNowhere,
+    HEAD: isNowhere,
+    PUT: () => {
+      throw new RegistryError("tagInvalid", { tag });
+    },
+    DELETE: isNowhere,
   };
 }
 

@@ -141,6 +141,13 @@ export const problems = {
     status: 404,
     message: "manifest {reference} is not in repository {name}",
   },
+  tagImpossible: {
+    code: "MANIFEST_UNKNOWN",
+    status: 404,
+    message: "{tag} is not a tag, so no manifest has it",
+    advice:
+      "a tag has letters, digits, _ . and -, 128 at most, and starts with a letter, a digit or _",
+  },
   manifestInvalid: {
     code: "MANIFEST_INVALID",
     status: 400,

@@ -70,6 +70,8 @@ const spaced: Content = blobOf(
   { mediaType: mediaTypes.ociManifest },
 );
 
+const notTags = [".v1", "-v1", "v1%2F", "v%201", "a".repeat(129)];
+
 export const manifestCases: readonly WireCase[] = [
   {
     number: 71,
@@ -80,6 +82,13 @@ export const manifestCases: readonly WireCase[] = [
       get(`/v2/foo/manifests/${unknownDigest}`, 404, { code: "MANIFEST_UNKNOWN" }),
       ...pushImage("foo", pushed, "v1"),
       get("/v2/foo/manifests/v2", 404, { code: "MANIFEST_UNKNOWN" }),
+      // What no tag can be is as unknown as what no tag is; only a push is told that it is wrong.
+      ...["GET", "HEAD", "DELETE"].flatMap((method) =>
+        notTags.map((text) => ({ method, path: `/v2/foo/manifests/${text}`, status: 404 })),
+      ),
+      get("/v2/foo/manifests/.v1", 404, { code: "MANIFEST_UNKNOWN" }),
+      { ...pushManifest("foo", image, ".v1"), answers: {}, status: 400, code: "TAG_INVALID" },
+      get("/v2/foo/tags/list", 200, { json: { name: "foo", tags: ["v1"] } }),
     ],
   },
   {
