@@ -260,6 +260,7 @@ test("what is missing is missing, and what is wrong is refused", async () => {
   const send = { method: "PUT", headers: { "content-type": image }, body: bytes };
   await client.send(404, at(digestOf(encoder.encode("missing"))));
   await client.send(404, at("no-such-tag"));
+  await client.send(404, at(".no-tag-at-all"));
   await client.send(400, at("sha256:baddigeststring"), send);
   await client.send([400, 404], at("sha256:baddigeststring"));
   await client.send(400, at(digestOf(bytes)), { ...send, body: encoder.encode("{}  ") });
