@@ -1,6 +1,6 @@
 /**
- * The conformance runner of the OCI distribution specification, as its authors wrote it, in both
- * of its versions. No failure, no error and no skip is accepted; sparse manifests may be disabled
+ * The conformance runner of the OCI distribution specification's main branch, as its authors wrote
+ * it, in both of its versions. No failure, no error and no skip is accepted; sparse manifests may be disabled
  * where the registry is told to refuse them.
  */
 import { describe, expect, test } from "bun:test";
@@ -79,6 +79,8 @@ describe("the reading of its reports", () => {
 
   test("what did not pass is named", () => {
     expect(notPassed(junit)).toEqual(["failure: b: status 500", "skipped: c"]);
+    const failed = `<testcase name="d" status="failed"><failure message="Expected&#xA;    &lt;int&gt;: 400">x</failure></testcase>`;
+    expect(notPassed(failed)).toEqual(["failed: d: Expected <int>: 400"]);
     const results = { api: { push: "Pass", delete: "Skip" }, data: [{ image: "FAIL" }] };
     expect(verdictsNotPassed(results)).toEqual(["api.delete: Skip", "data.0.image: FAIL"]);
   });

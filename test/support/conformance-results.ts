@@ -1,6 +1,6 @@
 /**
- * What the official conformance runner found, read from its two reports. Its exit code is not
- * asked: it is 0 after an error in the runner's own configuration, and says nothing of skips.
+ * What the official conformance suites found, read from their reports. An exit code is not enough:
+ * that of the runner is 0 after an error in its own configuration, and none speaks of skips.
  */
 export interface ConformanceCounts {
   readonly tests: number;
@@ -34,9 +34,29 @@ export function notPassed(xml: string): string[] {
     .map(([, attributes = "", body = ""]) => {
       const name = /\bname="([^"]*)"/.exec(attributes)?.[1] ?? "?";
       const status = /\bstatus="([^"]*)"/.exec(attributes)?.[1] ?? "?";
-      const said = /<system-out>([\s\S]*?)<\/system-out>/.exec(body)?.[1] ?? "";
-      return `${status}: ${name}${said === "" ? "" : `: ${said.trim()}`}`;
+      const said =
+        /<system-out>([\s\S]*?)<\/system-out>/.exec(body)?.[1] ??
+        /<failure\b[^>]*?\bmessage="([^"]*)"/.exec(body)?.[1] ??
+        "";
+      return `${status}: ${name}${said === "" ? "" : `: ${plain(said)}`}`;
     });
+}
+
+/** The text of an element or attribute, on one line. */
+function plain(text: string): string {
+  const entities: Readonly<Record<string, string>> = {
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    amp: "&",
+    "#34": '"',
+    "#39": "'",
+    "#xA": "\n",
+  };
+  return text
+    .replace(/&([a-z]+|#\w+);/g, (entity, name: string) => entities[name] ?? entity)
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 /** Every verdict in `results.yaml` that is not a pass: `path.to.feature: FAIL`, sorted. */
