@@ -121,7 +121,7 @@ const catalogue = {
     versionArgs: [],
   },
   "conformance-1.1.1": {
-    source: { from: "go", build: buildReleasedSuite, mayBeRefused: false },
+    source: { from: "go", build: buildReleasedSuite, mayBeRefused: true },
     program: "conformance-1.1.1",
     versionArgs: [],
   },
