@@ -15,6 +15,7 @@ import type { RegistryContext } from "../registry/context.ts";
 import type { RegistryPolicy } from "../registry/policy.ts";
 import { createRegistryContext, Registry } from "../registry/registry.ts";
 import { BlobStore } from "../storage/blob-store.ts";
+import { crowdedWrites } from "../storage/drivers/crowded-writes.ts";
 import type { SyncFailure } from "../storage/drivers/degrading-file-system.ts";
 import { FilesystemStore } from "../storage/drivers/filesystem.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
@@ -165,6 +166,7 @@ async function openObjects(options: RegistryOptions): Promise<ObjectStore> {
       { path, error: cause },
     );
   };
-  const parts = { fileSystem: nodeFileSystem, clock, random, onDegraded };
+  const fileSystem = crowdedWrites(nodeFileSystem, clock);
+  const parts = { fileSystem, clock, random, onDegraded };
   return FilesystemStore.open({ ...storage, ...parts });
 }

@@ -25,7 +25,7 @@ export function hashHere(algorithm: DigestAlgorithm): RunningHash {
 
 /** A piece of the memory that both threads see; few, so that many uploads at once need little. */
 const slotBytes = 256 * 1024;
-const slotCount = 16;
+const slotCount = 8;
 
 interface Waiting<T> {
   readonly resolve: (value: T) => void;

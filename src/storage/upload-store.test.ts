@@ -47,6 +47,16 @@ test("a large upload is hashed by the thread, over several chunks, in both algor
   }
 });
 
+test("large uploads at once have each their own digest", async () => {
+  const store = openStore(new MemoryStore(systemClock));
+  const texts = Array.from({ length: 4 }, (_, at) => String(at).repeat(700_000));
+  const digests = texts.map(async (text) => {
+    const begun = await store.begin(name, { owner: "", algorithm: "sha256" });
+    return (await store.append(begun, piecesOf(text, text))).digest;
+  });
+  expect(await Promise.all(digests)).toEqual(texts.map((text) => digestOf(text + text)));
+});
+
 test("bytes that came before the source broke off are kept and hashed", async () => {
   const store = openStore(new MemoryStore(systemClock));
   const begun = await store.begin(name, { owner: "", algorithm: "sha256" });

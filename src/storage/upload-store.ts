@@ -10,6 +10,7 @@ import {
 } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { RunningHash } from "./hashing.ts";
 import { type Flow, ingest } from "./ingest.ts";
 import { uploadFolder, uploadsFolder } from "./layout.ts";
 import type { Appender, ObjectStore } from "./object-store.ts";
@@ -39,6 +40,13 @@ export interface UploadStoreOptions {
 const stateSizeBytesMax = 4096;
 
 /**
+ * A large upload that begins while more than these are received, itself included, is hashed where
+ * it is: bytes that wait for another thread take memory, and a crowd keeps the processor busy
+ * anyway (docs/internals/decisions/crowds-wait.md).
+ */
+const threadAppendsMax = 1;
+
+/**
  * Upload sessions: bytes that have no digest yet.
  *
  * The running hash cannot be saved, so it lives in this process alone. What is saved when an
@@ -49,6 +57,8 @@ export class UploadStore {
   readonly #options: UploadStoreOptions;
   readonly #objects: ObjectStore;
   readonly #hashes = new RunningHashes();
+  /** In progress now. */
+  #appends = 0;
   /** By id: a session that is written down is not cancelled or purged halfway through that. */
   readonly #changes = new KeyedMutex();
   /**
@@ -100,11 +110,22 @@ export class UploadStore {
    * @throws {RegistryError} `uploadUnknown` when the session was removed meanwhile.
    */
   async append(session: UploadSession, source: AsyncIterable<Uint8Array>): Promise<UploadSession> {
+    this.#appends += 1;
+    try {
+      return await this.#append(session, source);
+    } finally {
+      this.#appends -= 1;
+    }
+  }
+
+  async #append(session: UploadSession, source: AsyncIterable<Uint8Array>): Promise<UploadSession> {
     const { id, offset, algorithm } = session;
+    const begin = (isLarge: boolean): RunningHash =>
+      this.#hashes.begin(algorithm, isLarge && this.#appends <= threadAppendsMax);
     const flow: Flow = {
       appender: await this.#openAppend(session),
       hash: this.#hashes.take(id, offset),
-      beginHash: offset > 0 ? undefined : (isLarge) => this.#hashes.begin(algorithm, isLarge),
+      beginHash: offset > 0 ? undefined : begin,
       writtenBytes: 0,
       hashedBytes: 0,
       isLost: false,

@@ -38,6 +38,8 @@ export interface FolderEntry {
 export interface WritableFile {
   /** Writes all pieces, one after the other, from `position` on. */
   write(pieces: readonly Uint8Array[], position: number): Promise<void>;
+  /** The same without leaving the thread, where that can be done. */
+  writeNow?(pieces: readonly Uint8Array[], position: number): void;
   truncate(sizeBytes: number): Promise<void>;
   /** fdatasync: bytes and size. */
   sync(): Promise<void>;

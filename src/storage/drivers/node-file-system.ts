@@ -1,4 +1,4 @@
-import { statfsSync, statSync } from "node:fs";
+import { statfsSync, statSync, writevSync } from "node:fs";
 import {
   type FileHandle,
   mkdir,
@@ -130,6 +130,15 @@ function toWritableFile(file: FileHandle): WritableFile {
         const { bytesWritten } = await file.writev(rest.slice(0, vectorsMax), offset);
         offset += bytesWritten;
         rest = skipBytes(rest, bytesWritten);
+      }
+    },
+    writeNow(pieces, position) {
+      let rest = pieces.filter((piece) => piece.byteLength > 0);
+      let offset = position;
+      while (rest.length > 0) {
+        const count = writevSync(file.fd, rest.slice(0, vectorsMax), offset);
+        offset += count;
+        rest = skipBytes(rest, count);
       }
     },
     truncate: (sizeBytes) => file.truncate(sizeBytes),
