@@ -36,11 +36,14 @@ export interface CollectorOptions {
   readonly entriesMax: number;
 }
 
+/** A tally that is added to in place: on the path of every pull, another object would be garbage. */
+type Growing<Tally> = { -readonly [Key in keyof Tally]: Tally[Key] };
+
 /** Adds up in memory what is not worth a write of its own. */
 export class Collector {
   readonly #options: CollectorOptions;
-  #pulls = new Map<string, PullTally>();
-  #days = new Map<string, DayTally>();
+  #pulls = new Map<string, Growing<PullTally>>();
+  #days = new Map<string, Growing<DayTally>>();
   #attempts: Attempt[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #flushing: Promise<void> = Promise.resolve();
@@ -54,10 +57,8 @@ export class Collector {
   }
 
   countPull({ repository, digest, tag, atMs }: Pull): void {
-    const tally = { repository, digest, tag, count: 1, lastAtMs: atMs };
-    const day = { repository, day: dayOf(atMs), count: 1 };
-    this.#addPull(tally);
-    this.#addDay(day);
+    this.#addPull({ repository, digest, tag, count: 1, lastAtMs: atMs });
+    this.#addDay({ repository, day: dayOf(atMs), count: 1 });
     this.#schedule();
   }
 
@@ -122,22 +123,22 @@ export class Collector {
     }
   }
 
-  #addPull(tally: PullTally): void {
+  #addPull(tally: Growing<PullTally>): void {
     const key = `${tally.repository} ${tally.digest} ${tally.tag ?? ""}`;
     const known = this.#pulls.get(key);
-    if (known === undefined && !this.#hasRoom(this.#pulls.size)) return;
-    this.#pulls.set(key, {
-      ...tally,
-      count: tally.count + (known?.count ?? 0),
-      lastAtMs: Math.max(tally.lastAtMs, known?.lastAtMs ?? 0),
-    });
+    if (known !== undefined) {
+      known.count += tally.count;
+      known.lastAtMs = Math.max(known.lastAtMs, tally.lastAtMs);
+    } else if (this.#hasRoom(this.#pulls.size)) {
+      this.#pulls.set(key, tally);
+    }
   }
 
-  #addDay(tally: DayTally): void {
+  #addDay(tally: Growing<DayTally>): void {
     const key = `${tally.repository} ${tally.day}`;
     const known = this.#days.get(key);
-    if (known === undefined && !this.#hasRoom(this.#days.size)) return;
-    this.#days.set(key, { ...tally, count: tally.count + (known?.count ?? 0) });
+    if (known !== undefined) known.count += tally.count;
+    else if (this.#hasRoom(this.#days.size)) this.#days.set(key, tally);
   }
 
   #hasRoom(count: number): boolean {

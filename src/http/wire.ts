@@ -55,7 +55,8 @@ export class Wire {
     const response = this.#writer.write(reply, { method, extra: this.#extraOf(arrival, reply) });
     if (onAnswer !== undefined) {
       const bodyBytes = method === "HEAD" ? 0 : sizeOfBody(reply.body);
-      onAnswer({ ...arrival, reply, bodyBytes });
+      const { peer, startedMs, id, seen } = arrival;
+      onAnswer({ request, peer, startedMs, id, seen, reply, bodyBytes });
     }
     return response;
   }

@@ -54,13 +54,14 @@ export interface ObserverOptions {
 export function requestObserver(options: ObserverOptions): (answered: Answered) => void {
   const requests = options.metrics.counter(serverMetrics.requests);
   const durations = options.metrics.histogram(serverMetrics.requestDuration);
-  const known = new Map<string, { readonly note: (seconds: number) => void }>();
-  // Looking a series up by its labels costs more than counting: each is looked up once.
+  const known = new Map<string, Map<string, Map<number, Counters>>>();
+  // Looking a series up by its labels costs more than counting: each is looked up once. Maps in
+  // maps, because making one key of three costs more than three looks.
   const countersFor = (kind: Answered["seen"]["kind"], verb: string, status: number) => {
-    const method = methods.has(verb) ? verb.toLowerCase() : "other";
-    const key = `${kind} ${method} ${status}`;
-    const found = known.get(key);
+    const byStatus = inside(inside(known, kind), methods.has(verb) ? verb : "other");
+    const found = byStatus.get(status);
     if (found !== undefined) return found;
+    const method = methods.has(verb) ? verb.toLowerCase() : "other";
     const handler = handlerNames[kind];
     const count = requests.bind({ handler, method, code: String(status) });
     const duration = durations.bind({ handler, method });
@@ -70,7 +71,7 @@ export function requestObserver(options: ObserverOptions): (answered: Answered) 
         duration.observe(seconds);
       },
     };
-    known.set(key, made);
+    byStatus.set(status, made);
     return made;
   };
   const format = options.accessLog.format === "json" ? jsonLine : combinedLine;
@@ -83,6 +84,19 @@ export function requestObserver(options: ObserverOptions): (answered: Answered) 
       options.writeLine(format(accessEntry(answered, options.clock.nowMs(), durationMs)));
     }
   };
+}
+
+interface Counters {
+  readonly note: (seconds: number) => void;
+}
+
+/** The map under `key`, made when it is not there. */
+function inside<Key, Value>(maps: Map<string, Map<Key, Value>>, key: string): Map<Key, Value> {
+  const found = maps.get(key);
+  if (found !== undefined) return found;
+  const made = new Map<Key, Value>();
+  maps.set(key, made);
+  return made;
 }
 
 /** Refusals that belong to the protocol: a client meets them and goes on. */
