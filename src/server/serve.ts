@@ -225,11 +225,12 @@ async function openStorage(parts: Parts): Promise<OpenRegistry> {
   const { config, logger } = parts;
   const { driver } = config.storage;
   const opened = await openConfiguredRegistry(config, parts);
-  if (driver.kind !== "filesystem") return opened;
-  if (driver.durability === "none") {
-    logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
-  }
   try {
+    await opened.context.leases.begin();
+    if (driver.kind !== "filesystem") return opened;
+    if (driver.durability === "none") {
+      logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
+    }
     const folder = join(resolve(driver.rootDirectory), "berth/tmp");
     await reportFileSystem({ ...parts, ...driver, folder });
   } catch (error) {
