@@ -52,7 +52,7 @@ export function startBackgroundWorks(
     void work.finally(() => running.delete(work));
   };
   const adopting = adoption.run(ends.signal);
-  start(adopting);
+  start(adopting.then(() => adoption.retry(systemSleep, ends.signal)));
   let settling = false;
   const settle = async (): Promise<void> => {
     settling = true;
