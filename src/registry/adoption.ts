@@ -28,6 +28,9 @@ const retryMsMax = 600_000;
 /** A look that a push has overtaken is repeated so often before pushes have to wait. */
 const attemptsBesidePushes = 3;
 
+/** What is not noted is found at the next start. */
+const remnantsMax = 10_000;
+
 /** Set in the metadata once they have agreed with the whole storage. */
 const completedKey = "adoption.completed";
 
@@ -95,6 +98,13 @@ export class Adoption {
     const names = [...this.#remnants];
     this.#remnants.clear();
     return names;
+  }
+
+  /** An upload left a repository: if nothing else is recorded there, its folders may be empty. */
+  async noteEndedUpload(name: RepositoryName): Promise<void> {
+    if (this.#remnants.size >= remnantsMax) return;
+    const isRecorded = await this.#parts.metadata.hasRepository(name).catch(() => true);
+    if (!isRecorded) this.#remnants.add(name);
   }
 
   /** The metadata store missed a write to this repository: it is asked again once compared. */
@@ -208,7 +218,7 @@ export class Adoption {
 
   /** What the layout says of a repository, as the metadata store would record it. */
   async read(name: RepositoryName): Promise<RepositoryContent> {
-    const { links } = this.#parts;
+    const { links, logger } = this.#parts;
     const manifests: ManifestRecord[] = [];
     const unreadable = { manifests: 0, tags: 0 };
     for (const digest of await links.listRevisions(name)) {
@@ -218,7 +228,8 @@ export class Adoption {
         manifests.push(record);
       } else if (await links.hasLinkOf("revision", name, digest)) {
         unreadable.manifests += 1;
-        this.#reportUnreadable(name, digest);
+        const fields = { repository: name, digest };
+        logger.warn("a manifest in the storage is missing or cannot be read", fields);
       } else {
         // The folder of a delete that was broken off.
         this.#remnants.add(name);
@@ -364,6 +375,8 @@ export class Adoption {
           if (await this.#hasKnownAll()) {
             await recordFoundMoves(name, { recorded, found: { tags: [] } }, this.#parts);
           }
+          // Killed while it removed them, nobody may ever have listed these folders again.
+          await links.removeIfEmpty(name);
           await metadata.removeRepository(name);
         });
       }
@@ -371,13 +384,6 @@ export class Adoption {
       if (last === undefined) return;
       after = last;
     }
-  }
-
-  #reportUnreadable(name: RepositoryName, digest: string): void {
-    this.#parts.logger.warn("a manifest in the storage is missing or cannot be read", {
-      repository: name,
-      digest,
-    });
   }
 }
 
