@@ -2,11 +2,11 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../support/processes.ts";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
 import { CollectionLoad } from "./collection-load.ts";
 import { findLeaks } from "./leaks.ts";
 import { RegistryClient } from "./registry-client.ts";
 import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { SeededRandom } from "./seeded-random.ts";
 import { atLeast, none } from "./trial.ts";
 
 interface Scale {
