@@ -180,6 +180,41 @@ test("a clock behind the last run of an earlier process stops collection", async
   expect(result.problem).toContain("the last run was at");
 });
 
+test("a process that begins months after the last run may have a wrong clock: it waits a grace", async () => {
+  const { blob, clock, parts } = await rig();
+  const digest = await blob(app, "pushed a moment ago");
+  const begin = () => {
+    const next = new Collector(parts, { graceMs: 24 * hourMs, trashGraceMs: hourMs });
+    const { signal } = new AbortController();
+    return () => next.run({ signal, pace: async () => undefined });
+  };
+  const first = begin();
+  expect((await first()).problem).toBeUndefined();
+  // While it runs nothing happens for long: no round is asked for.
+  clock.pass(40 * 24 * hourMs);
+  await parts.lookup.findBlob(app, digest);
+  expect((await first()).problem).toBeUndefined();
+  clock.step(10 * 365 * 24 * hourMs);
+  const collect = begin();
+  clock.pass(hourMs);
+  expect((await collect()).problem).toContain("and the last run was at");
+  expect(await parts.blobs.sizeOf(digest)).toBeDefined();
+  // Nobody asked for it for the whole grace, by a clock that nobody can set.
+  clock.pass(23 * hourMs);
+  expect(await collect()).toMatchObject({ trashedBlobs: 1 });
+});
+
+test("a lease from the future counts from now, when the clock is right again", async () => {
+  const { blob, clock, context, collect, inventory } = await rig();
+  clock.step(10 * 365 * 24 * hourMs);
+  const digest = await blob(app, "pushed by a clock that is years ahead");
+  clock.step(-10 * 365 * 24 * hourMs);
+  expect(await inventory()).toBe(0);
+  expect((await context.metadata.collection.stateOf(digest))?.touchedAtMs).toBe(clock.nowMs());
+  clock.pass(26 * hourMs);
+  expect(await collect()).toMatchObject({ trashedBlobs: 1 });
+});
+
 test("a manifest that cannot be read can be deleted by its digest, and freezes nothing then", async () => {
   const { blob, image, clock, objects, context } = await rig();
   const manifest = await image(app, "layer");

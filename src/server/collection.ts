@@ -98,6 +98,7 @@ export class Collection {
   async #inventory(options: InventoryOptions): Promise<void> {
     const { context, logger } = this.#options;
     if (!context.adoption.progress().isComplete) return;
+    if ((await this.#collector.clockProblem()) !== undefined) return;
     try {
       const found = await takeInventory(context, options);
       if (found > 0) logger.info("bytes were found that no link leads to", { blobs: found });
