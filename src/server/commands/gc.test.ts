@@ -121,6 +121,32 @@ test("garbage-collect alone with the storage does it at once, but for what can b
   expect(await context.blobs.sizeOf(orphan)).toBeUndefined();
 });
 
+test("garbage-collect alone with the storage empties what is over in the trash, and says how much", async () => {
+  const { blob, run, pass, context } = await rig(false);
+  const orphan = await blob(app, "orphan");
+  await pass(30);
+  expect((await run("gc run")).text).toContain("1 blob (6 B) to the trash");
+  expect((await run("garbage-collect")).text).not.toContain("from the trash");
+  await pass(25);
+  const dry = await run("garbage-collect", { dryRun: true });
+  expect(dry.text).toContain("1 blob (6 B) would be removed from the trash of collection");
+  expect(await context.blobs.sizeInTrash(orphan)).toBe(6);
+  const { text } = await run("garbage-collect", { quiet: true });
+  expect(text).toContain("0 blobs (0 B) and 0 manifests removed");
+  expect(text).toContain("1 blob (6 B) removed from the trash of collection");
+  expect(await context.blobs.sizeInTrash(orphan)).toBeUndefined();
+  expect((await run("gc status")).text).toContain("in the trash: 0 blobs, 0 B");
+});
+
+test("a manifest whose bytes are in the trash stops garbage-collect: what it needs is not known", async () => {
+  const { image, run, context } = await rig(false);
+  const manifest = await image(app, "layer", { tag: "v1" });
+  await context.blobs.trash([manifest]);
+  context.reader.forget(manifest);
+  expect(run("garbage-collect")).rejects.toThrow("nothing was removed");
+  expect(await context.blobs.sizeOf(digestOf("layer"))).toBe(5);
+});
+
 async function rigWithLookup() {
   const all = await rig();
   const lookup = async (digest: Parameters<typeof all.context.lookup.findManifest>[1]) =>
