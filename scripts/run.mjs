@@ -21,7 +21,9 @@ if (!isInstalled(onlyRuntime)) install(onlyRuntime);
 
 const command = args[0] === "--bin" ? localProgram(args[1]) : bunProgram();
 const rest = args[0] === "--bin" ? args.slice(2) : args;
-const child = spawn(command, rest, { stdio: "inherit", env: { ...process.env, BERTH_ROOT: root } });
+// src/server/thread-pool.ts says why; from its sources Berth comes too late to say it itself.
+const env = { UV_THREADPOOL_SIZE: "16", ...process.env, BERTH_ROOT: root };
+const child = spawn(command, rest, { stdio: "inherit", env });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("error", (error) => fail(`${command} could not be started: ${error.message}`));
 child.on("exit", (code, signal) => process.exit(signal === null ? code : 1));

@@ -31,6 +31,7 @@ const clock: Clock = {
 };
 const parts = { clock, random: systemRandom, logger: silentLogger };
 const opened = await openConfiguredRegistry(config, parts);
+await opened.context.leases.begin();
 const { signal } = new AbortController();
 const collection = new Collection({ ...parts, context: opened.context, config: config.gc });
 const adopted = opened.registry.adoption.run(signal);

@@ -32,6 +32,8 @@ export function berth(settings: Settings): Peer {
         port,
         runDirectory: options.runDirectory,
         headers: authorization(options),
+        // As scripts/run.mjs starts it from its sources; the executable does it by itself.
+        env: { UV_THREADPOOL_SIZE: "16" },
       });
     },
     settle: waitUntilAdopted,

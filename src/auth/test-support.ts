@@ -9,7 +9,7 @@ import type { Credentials, Decision } from "./authenticator.ts";
 /** A clock that moves when it is told to, from 2026-01-01. */
 export class FakeClock implements Clock {
   #passedMs = 0;
-  readonly #startMs = Date.UTC(2026, 0, 1);
+  #startMs = Date.UTC(2026, 0, 1);
 
   nowMs(): number {
     return this.#startMs + this.#passedMs;
@@ -21,6 +21,11 @@ export class FakeClock implements Clock {
 
   pass(ms: number): void {
     this.#passedMs += ms;
+  }
+
+  /** Somebody sets the wall clock. */
+  step(ms: number): void {
+    this.#startMs += ms;
   }
 }
 

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { restoreBackup } from "../server/backup/restore.ts";
+import { countText } from "../server/commands/text.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
@@ -44,8 +45,9 @@ export function addBackupCommands(program: Command, exit: { code: number }): voi
 
 async function runRestore(folder: string, options: RestoreOptions): Promise<number> {
   const ends = new AbortController();
-  process.once("SIGINT", () => ends.abort());
-  process.once("SIGTERM", () => ends.abort());
+  const interrupt = (): void => ends.abort(new Error("interrupted"));
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const counts = await restoreBackup(loadConfigFile(options.config).loaded.config, {
     folder,
@@ -54,7 +56,12 @@ async function runRestore(folder: string, options: RestoreOptions): Promise<numb
     print,
   });
   const { repositories, tags, manifests, blobs } = counts;
-  print(`${repositories} repositories, ${tags} tags, ${manifests} manifests`);
+  const names = [
+    countText(repositories, "repository"),
+    countText(tags, "tag"),
+    countText(manifests, "manifest"),
+  ];
+  print(names.join(", "));
   print(`${blobs} blobs (${(counts.copiedBytes / 1e6).toFixed(1)} MB), each hashed on its way`);
   if (counts.broken > 0) print(`${counts.broken} blobs are missing or damaged in the backup`);
   return counts.broken === 0 ? 0 : 1;

@@ -19,8 +19,9 @@ export async function runRegistryCommand(
   values: CommandValues & { readonly config?: string | undefined },
 ): Promise<number> {
   const ends = new AbortController();
-  process.once("SIGINT", () => ends.abort());
-  process.once("SIGTERM", () => ends.abort());
+  const interrupt = (): void => ends.abort(new Error("interrupted"));
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
   const { config: path, ...rest } = values;
   return runCommand(loadConfigFile(path).loaded.config, {
     name,

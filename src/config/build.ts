@@ -123,6 +123,8 @@ function buildDriver(settings: Settings): StorageDriverConfig {
     kind: "filesystem",
     rootDirectory: rootDirectory ?? "",
     durability: settings.choice("storage.filesystem.durability", durabilities),
+    // Distribution takes any number, and so does Berth.
+    threadsMax: Math.min(Math.max(settings.number("storage.filesystem.maxthreads"), 2), 1_000),
   };
 }
 

@@ -69,6 +69,7 @@ export type StorageDriverConfig =
       /** As it was written: relative to the working directory where it is not absolute. */
       readonly rootDirectory: string;
       readonly durability: (typeof durabilities)[number];
+      readonly threadsMax: number;
     }
   | { readonly kind: "inmemory" };
 

@@ -95,7 +95,7 @@ const rules: readonly Rule[] = [
       REGISTRY_STORAGE: "filesystem",
     },
     read: ({ storage }) => [storage.driver, storage.delete.isEnabled],
-    is: [{ kind: "filesystem", rootDirectory: "/other", durability: "full" }, true],
+    is: [{ kind: "filesystem", rootDirectory: "/other", durability: "full", threadsMax: 16 }, true],
   },
   {
     name: "auth is chosen by a word, and filled",
@@ -123,7 +123,7 @@ const rules: readonly Rule[] = [
     name: "a map of keys may be set as a whole",
     environment: { REGISTRY_STORAGE_FILESYSTEM: "{rootdirectory: /other}" },
     read: ({ storage }) => storage.driver,
-    is: { kind: "filesystem", rootDirectory: "/other", durability: "full" },
+    is: { kind: "filesystem", rootDirectory: "/other", durability: "full", threadsMax: 16 },
   },
   {
     name: "a field is found by its Go name: health.file",
@@ -215,7 +215,7 @@ const rules: readonly Rule[] = [
     name: "without a file, variables are laid over the built-in defaults",
     environment: { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: "/data" },
     read: ({ storage }) => storage.driver,
-    is: { kind: "filesystem", rootDirectory: "/data", durability: "full" },
+    is: { kind: "filesystem", rootDirectory: "/data", durability: "full", threadsMax: 16 },
   },
 ];
 

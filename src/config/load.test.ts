@@ -109,7 +109,12 @@ describe("defaults", () => {
     expect(config).toMatchObject({
       log: { level: "info", formatter: "text", accessLog: { isEnabled: true, format: "combined" } },
       storage: {
-        driver: { kind: "filesystem", rootDirectory: "/var/lib/registry", durability: "full" },
+        driver: {
+          kind: "filesystem",
+          rootDirectory: "/var/lib/registry",
+          durability: "full",
+          threadsMax: 16,
+        },
         delete: { isEnabled: false },
         maintenance: {
           uploadPurging: {

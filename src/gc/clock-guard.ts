@@ -4,6 +4,8 @@ import type { Clock } from "../base/clock.ts";
 const stepMsMin = 60_000;
 /** A clock may be behind the stamp of an earlier run by this much without harm. */
 const backwardsMsMax = 60_000;
+/** A process that begins so long after the last run was off, or its clock is wrong. */
+const standstillMsMax = 30 * 86_400_000;
 
 export interface ClockGuardOptions {
   readonly clock: Clock;
@@ -15,10 +17,13 @@ export interface ClockGuardOptions {
  * Whether ages may be believed. What collection waits for is counted by the wall clock, because
  * it outlives the process, and somebody may set that clock: ten years forward would end every
  * grace at once. A step shows as a difference between the wall clock and the monotonic one;
- * from then on nothing is collected for the longest grace, by the monotonic clock.
+ * from then on nothing is collected for the longest grace, by the monotonic clock. So it is from
+ * the beginning of a process that finds the last run of an earlier one in the future, or months
+ * ago.
  */
 export class ClockGuard {
   readonly #options: ClockGuardOptions;
+  readonly #began: { readonly wallMs: number; readonly monotonicMs: number };
   #wallMs: number;
   #monotonicMs: number;
   #heldUntilMs = 0;
@@ -27,8 +32,10 @@ export class ClockGuard {
 
   constructor(options: ClockGuardOptions) {
     this.#options = options;
-    this.#wallMs = options.clock.nowMs();
-    this.#monotonicMs = options.clock.monotonicMs();
+    const { clock } = options;
+    this.#began = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    this.#wallMs = this.#began.wallMs;
+    this.#monotonicMs = this.#began.monotonicMs;
   }
 
   /**
@@ -50,10 +57,14 @@ export class ClockGuard {
       this.#futureRunMs = lastRunMs;
       this.#heldUntilMs = monotonicMs + holdMs;
     }
-    if (monotonicMs >= this.#heldUntilMs) return undefined;
-    if (isBehind) {
+    const isAhead =
+      lastRunMs !== undefined &&
+      this.#began.wallMs > lastRunMs + standstillMsMax &&
+      monotonicMs < this.#began.monotonicMs + holdMs;
+    if ((isBehind && monotonicMs < this.#heldUntilMs) || isAhead) {
       return `the clock says ${iso(wallMs)}, and the last run was at ${iso(lastRunMs)}`;
     }
+    if (monotonicMs >= this.#heldUntilMs) return undefined;
     return "the clock was set while the registry ran; ages are believed again after the grace time";
   }
 }

@@ -109,6 +109,28 @@ test("whose look began before a link went, and ended after it, is not told of th
   expect(await context.lookup.findBlob(app, digest)).toBeUndefined();
 });
 
+test("after a crash, links that nothing needs stay for a grace: their leases may be lost", async () => {
+  const { image, blob, collect, context, clock } = await rig();
+  const { leases, links } = context;
+  await image(other, "a layer", { tag: "v1" });
+  const digest = await blob(app, "a layer");
+  await leases.flush();
+  clock.pass(26 * hourMs);
+  // A registry begins, and has heard of no end of another.
+  await leases.begin();
+  expect(await leases.isLeased(digest)).toBe(true);
+  expect(await collect()).toMatchObject({ removedLinks: 0 });
+  clock.pass(26 * hourMs);
+  expect(await collect()).toMatchObject({ removedLinks: 1 });
+  expect(await links.readLayer(app, digest)).toBeUndefined();
+  // It ends well: what begins then has nothing to wait for; and one that follows a crash has.
+  await leases.end();
+  await leases.begin();
+  expect(leases.mayBeLost).toBe(false);
+  await leases.begin();
+  expect(leases.mayBeLost).toBe(true);
+});
+
 test("bytes that went to the trash without a mark have their second grace all the same", async () => {
   const { orphan, collect, context, clock } = await rig();
   const digest = await orphan("not marked");

@@ -1,100 +1,46 @@
 import { expect, test } from "bun:test";
-import type { Clock } from "../base/clock.ts";
-import { silentLogger } from "../base/logger.ts";
-import { systemRandom } from "../base/random.ts";
-import { loadConfig } from "../config/load.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
-import { mediaTypes } from "../oci/media-type.ts";
-import { parseRepositoryName } from "../oci/repository-name.ts";
-import { parseTag } from "../oci/tag.ts";
-import { openRegistry } from "../server/open-registry.ts";
-import { registryPolicy } from "../server/settings.ts";
-import { MemoryStore } from "../storage/drivers/memory.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import {
+  hourMs,
+  nameOf,
+  openTestRegistry,
+  type TestRegistryOptions,
+} from "../registry/test-support.ts";
 import { Collector } from "./collector.ts";
 import { takeInventory } from "./inventory.ts";
 
-const hourMs = 3_600_000;
-const app = parseRepositoryName("team/app") ?? expect.unreachable();
-const other = parseRepositoryName("other/app") ?? expect.unreachable();
-const tag = parseTag("v1") ?? expect.unreachable();
+const app = nameOf("team/app");
+const other = nameOf("other/app");
+const blobKey = (digest: Digest) =>
+  `docker/registry/v2/blobs/sha256/${digest.slice(7, 9)}/${digest.slice(7)}/data`;
 
-/** A clock that a test moves; both hands go together unless it says otherwise. */
-class TestClock implements Clock {
-  wallMs = 1_800_000_000_000;
-  elapsedMs = 0;
-  nowMs(): number {
-    return this.wallMs;
-  }
-  monotonicMs(): number {
-    return this.elapsedMs;
-  }
-  pass(ms: number): void {
-    this.wallMs += ms;
-    this.elapsedMs += ms;
-  }
-}
-
-async function rig() {
-  const clock = new TestClock();
-  const objects = new MemoryStore(clock);
-  const opened = await openRegistry({
-    storage: { kind: "opened", objects },
-    metadata: { kind: "sqlite", path: ":memory:" },
-    records: { kind: "sqlite", path: ":memory:" },
-    policy: registryPolicy(
-      loadConfig({ text: "version: 0.1\nstorage: inmemory\n", environment: {} }).config,
-    ),
-    clock,
-    random: systemRandom,
-    logger: silentLogger,
-  });
-  const { registry, context } = opened;
-  await registry.adoption.run(new AbortController().signal);
+/** `left` opens a second registry on the same bytes, as after a restart that lost the metadata. */
+async function rig(left?: TestRegistryOptions["left"]) {
+  const opened = await openTestRegistry(left && { left });
+  await opened.adopt();
+  const { context, clock } = opened;
   const kept = new Set<Digest>();
-  const parts = {
-    ...context,
-    undo: { keeps: async (digest: Digest) => kept.has(digest) },
-  };
+  const parts = { ...context, undo: { keeps: async (digest: Digest) => kept.has(digest) } };
   const collector = new Collector(parts, { graceMs: 24 * hourMs, trashGraceMs: 24 * hourMs });
   const pace = async (): Promise<void> => undefined;
   const signal = new AbortController().signal;
   const collect = () => collector.run({ signal, pace });
   const inventory = () => takeInventory(context, { folders: 512, pace, clock, signal });
-
-  async function blob(name: typeof app, text: string): Promise<Digest> {
-    const digest = digestOf(text);
-    const session = await registry.uploads.begin(name, { owner: "", algorithm: "sha256" });
-    const source = new Blob([text]).stream();
-    await registry.uploads.finish({ name, id: session.id, owner: "" }, digest, { source });
-    // The timer that does it is of the real time, and the test's goes by days.
+  // The timer that writes leases down is of the real time, and the test's goes by days.
+  const blob = async (name: RepositoryName, text: string): Promise<Digest> => {
+    const digest = await opened.blob(name, text);
     await context.leases.flush();
     return digest;
-  }
-  async function image(name: typeof app, layer: string): Promise<Digest> {
-    const descriptor = async (text: string) => ({
-      mediaType: "application/octet-stream",
-      digest: await blob(name, text),
-      size: text.length,
-    });
-    const value = {
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      config: await descriptor("{}"),
-      layers: [await descriptor(layer)],
-    };
-    return push(name, JSON.stringify(value));
-  }
-  async function push(name: typeof app, text: string): Promise<Digest> {
-    const bytes = new TextEncoder().encode(text);
-    const reference = { kind: "tag", tag } as const;
-    const contentType = mediaTypes.ociManifest;
-    return (
-      await registry.manifests.push({ name, reference, tags: [], bytes, contentType, actor: {} })
-    ).digest;
-  }
-  const has = async (name: typeof app, digest: Digest): Promise<boolean> =>
+  };
+  const image = async (name: RepositoryName, layer: string): Promise<Digest> => {
+    const digest = await opened.image(name, layer, { tag: "v1" });
+    await context.leases.flush();
+    return digest;
+  };
+  const has = async (name: RepositoryName, digest: Digest): Promise<boolean> =>
     (await context.lookup.findBlob(name, digest)) !== undefined;
-  return { ...opened, clock, objects, kept, collect, inventory, blob, image, push, has, parts };
+  return { ...opened, kept, collect, inventory, blob, image, has, parts };
 }
 
 test("a blob that nothing needs goes to the trash after its grace, and away after a second one", async () => {
@@ -158,41 +104,21 @@ test("a manifest that cannot be read freezes what it may need, until it is mende
   const manifest = await image(app, "layer");
   const orphan = await blob(app, "orphan");
   const elsewhere = await blob(other, "elsewhere");
-  const { hex, bytes } = { hex: manifest.slice(7), bytes: await context.reader.bytes(manifest) };
-  const key = `docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
+  const bytes = await context.reader.bytes(manifest);
+  const key = blobKey(manifest);
   await objects.put(key, new TextEncoder().encode("not a manifest"));
-  const fresh = await reopened(objects, clock);
+  const fresh = await rig({ objects, clock });
   clock.pass(26 * hourMs);
   expect(await fresh.collect()).toMatchObject({ trashedBlobs: 1 });
   expect(await context.blobs.sizeOf(orphan)).toBeDefined();
   expect(await context.blobs.sizeOf(elsewhere)).toBeUndefined();
   await objects.put(key, bytes ?? expect.unreachable());
-  const again = await reopened(objects, clock);
+  const again = await rig({ objects, clock });
   clock.pass(26 * hourMs);
   expect(await again.collect()).toMatchObject({ trashedBlobs: 1 });
   expect(await context.blobs.sizeOf(orphan)).toBeUndefined();
   expect(await context.blobs.sizeOf(digestOf("layer"))).toBeDefined();
 });
-
-/** A second registry on the same bytes, as after a restart that lost the metadata. */
-async function reopened(objects: MemoryStore, clock: TestClock) {
-  const opened = await openRegistry({
-    storage: { kind: "opened", objects },
-    metadata: { kind: "sqlite", path: ":memory:" },
-    records: { kind: "sqlite", path: ":memory:" },
-    policy: registryPolicy(
-      loadConfig({ text: "version: 0.1\nstorage: inmemory\n", environment: {} }).config,
-    ),
-    clock,
-    random: systemRandom,
-    logger: silentLogger,
-  });
-  const signal = new AbortController().signal;
-  await opened.registry.adoption.run(signal);
-  const parts = { ...opened.context, undo: { keeps: async () => false } };
-  const collector = new Collector(parts, { graceMs: 24 * hourMs, trashGraceMs: 24 * hourMs });
-  return { ...opened, collect: () => collector.run({ signal, pace: async () => undefined }) };
-}
 
 test("bytes that no link leads to are found, and go in their time", async () => {
   const { collect, clock, inventory, context } = await rig();
@@ -222,7 +148,7 @@ test("a link to bytes that are gone goes, unless a manifest needs it", async () 
   const lost = await blob(other, "lost");
   await context.blobs.remove(lost);
   await context.blobs.remove(digestOf("needed"));
-  const fresh = await reopened(objects, clock);
+  const fresh = await rig({ objects, clock });
   expect(await fresh.collect()).toMatchObject({ removedRepositories: 1 });
   expect(await context.links.readLayer(other, lost)).toBeUndefined();
   expect(await context.links.readLayer(app, digestOf("needed"))).toBeDefined();
@@ -232,9 +158,9 @@ test("a clock that jumps ends no grace: nothing goes before it has passed for ce
   const { blob, collect, clock, context } = await rig();
   const digest = await blob(app, "pushed a moment ago");
   await collect();
-  clock.wallMs += 10 * 365 * 24 * hourMs;
+  clock.step(10 * 365 * 24 * hourMs);
   expect((await collect()).problem).toContain("the clock was set");
-  clock.wallMs -= 10 * 365 * 24 * hourMs + hourMs;
+  clock.step(-10 * 365 * 24 * hourMs - hourMs);
   expect((await collect()).problem).toBeDefined();
   expect(await context.blobs.sizeOf(digest)).toBeDefined();
   clock.pass(27 * hourMs);
@@ -245,7 +171,7 @@ test("a clock behind the last run of an earlier process stops collection", async
   const { blob, collect, clock, parts } = await rig();
   await blob(app, "orphan");
   await collect();
-  clock.wallMs -= 2 * hourMs;
+  clock.step(-2 * hourMs);
   const next = new Collector(parts, { graceMs: hourMs, trashGraceMs: hourMs });
   const result = await next.run({
     signal: new AbortController().signal,
@@ -254,14 +180,47 @@ test("a clock behind the last run of an earlier process stops collection", async
   expect(result.problem).toContain("the last run was at");
 });
 
+test("a process that begins months after the last run may have a wrong clock: it waits a grace", async () => {
+  const { blob, clock, parts } = await rig();
+  const digest = await blob(app, "pushed a moment ago");
+  const begin = () => {
+    const next = new Collector(parts, { graceMs: 24 * hourMs, trashGraceMs: hourMs });
+    const { signal } = new AbortController();
+    return () => next.run({ signal, pace: async () => undefined });
+  };
+  const first = begin();
+  expect((await first()).problem).toBeUndefined();
+  // While it runs nothing happens for long: no round is asked for.
+  clock.pass(40 * 24 * hourMs);
+  await parts.lookup.findBlob(app, digest);
+  expect((await first()).problem).toBeUndefined();
+  clock.step(10 * 365 * 24 * hourMs);
+  const collect = begin();
+  clock.pass(hourMs);
+  expect((await collect()).problem).toContain("and the last run was at");
+  expect(await parts.blobs.sizeOf(digest)).toBeDefined();
+  // Nobody asked for it for the whole grace, by a clock that nobody can set.
+  clock.pass(23 * hourMs);
+  expect(await collect()).toMatchObject({ trashedBlobs: 1 });
+});
+
+test("a lease from the future counts from now, when the clock is right again", async () => {
+  const { blob, clock, context, collect, inventory } = await rig();
+  clock.step(10 * 365 * 24 * hourMs);
+  const digest = await blob(app, "pushed by a clock that is years ahead");
+  clock.step(-10 * 365 * 24 * hourMs);
+  expect(await inventory()).toBe(0);
+  expect((await context.metadata.collection.stateOf(digest))?.touchedAtMs).toBe(clock.nowMs());
+  clock.pass(26 * hourMs);
+  expect(await collect()).toMatchObject({ trashedBlobs: 1 });
+});
+
 test("a manifest that cannot be read can be deleted by its digest, and freezes nothing then", async () => {
   const { blob, image, clock, objects, context } = await rig();
   const manifest = await image(app, "layer");
   await blob(app, "orphan");
-  const hex = manifest.slice(7);
-  const key = `docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
-  await objects.put(key, new TextEncoder().encode("not a manifest"));
-  const fresh = await reopened(objects, clock);
+  await objects.put(blobKey(manifest), new TextEncoder().encode("not a manifest"));
+  const fresh = await rig({ objects, clock });
   clock.pass(26 * hourMs);
   expect(await fresh.collect()).toMatchObject({ trashedBlobs: 0 });
   await fresh.registry.manifests.remove(app, { kind: "digest", digest: manifest }, {});

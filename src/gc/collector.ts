@@ -108,7 +108,7 @@ export class Collector {
   async run(round: RoundOptions): Promise<RoundResult> {
     const { leases, adoption } = this.#parts;
     const result = newTally();
-    const clockProblem = await this.#clockProblem();
+    const clockProblem = await this.clockProblem();
     if (clockProblem !== undefined) return { ...result, problem: clockProblem };
     if (!adoption.progress().isCompared) return { ...result, problem: notInAgreement };
     await leases.flush();
@@ -153,12 +153,13 @@ export class Collector {
   /** Why rows may not decide, or no longer; asked before every step. */
   async #problem({ signal }: RoundOptions): Promise<string | undefined> {
     if (signal.aborted) return "it was stopped";
-    const problem = await this.#clockProblem();
+    const problem = await this.clockProblem();
     if (problem !== undefined) return problem;
     return this.#parts.adoption.progress().isComplete ? undefined : notInAgreement;
   }
 
-  async #clockProblem(): Promise<string | undefined> {
+  /** Why ages cannot be believed now, or undefined. */
+  async clockProblem(): Promise<string | undefined> {
     const lastRun = await this.#parts.metadata.readState(lastRunKey);
     return this.#guard.problem(lastRun === undefined ? undefined : Number(lastRun));
   }
@@ -292,7 +293,7 @@ export class Collector {
 
   async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {
     const { collection } = this.#parts.metadata;
-    while (!round.signal.aborted && (await this.#clockProblem()) === undefined) {
+    while (!round.signal.aborted && (await this.clockProblem()) === undefined) {
       const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: blobsPerBatch };
       const batch = await collection.trashed(page);
       if (batch.length === 0) return;

@@ -168,7 +168,7 @@ async function* quarantined(
   { repairs }: FsckOptions,
 ): AsyncGenerator<Finding> {
   const texts = {
-    waiting: "damaged bytes, moved aside",
+    waiting: "damaged bytes, moved aside; delete the file when nobody has them to push again",
     healed: "damaged bytes of a blob that was pushed again; --repair and the scrub remove them",
     returned: "moved aside and yet whole; --repair and the scrub put it back",
   };
@@ -184,6 +184,7 @@ async function* quarantined(
   }
   for await (const path of quarantine.listLinks()) {
     const subject = `${quarantinedLinksFolder}/${path}`;
-    yield findingOf({ code: "quarantined-link", subject, text: "a damaged link, moved aside" });
+    const text = "a damaged link, moved aside; the file may be deleted";
+    yield findingOf({ code: "quarantined-link", subject, text });
   }
 }

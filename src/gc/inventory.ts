@@ -8,6 +8,9 @@ import type { Pace } from "./pace.ts";
  * Bytes that no row knows: a crash came between publishing a blob and linking it, or Distribution
  * left it behind. They get a row and with it their grace, and collection comes to them in time.
  *
+ * On its way it takes back what a clock that was ahead has written: marks and leases from the future
+ * count from now. So it is for a clock that can be believed.
+ *
  * Walks the folders of blobs a few at a time and remembers where it was, so that it never costs
  * more than a moment; once around takes hours, and nothing waits for it.
  */
@@ -54,6 +57,10 @@ async function inventoryOf(
   await pace(digests.length + 1);
   const unknown: FoundBlob[] = [];
   const recorded = await metadata.collection.recordedAmong(digests);
+  // A lease given by a clock that was years ahead would last until that time.
+  const nowMs = clock.nowMs();
+  const ahead = digests.filter((digest) => (recorded.get(digest) ?? nowMs) > nowMs);
+  if (ahead.length > 0) await metadata.collection.lowerTouches(ahead, nowMs);
   for (const digest of digests) {
     if (recorded.has(digest)) continue;
     const sizeBytes = await blobs.sizeOf(digest);

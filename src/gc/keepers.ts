@@ -1,3 +1,5 @@
+import type { TrashEntry, TrashStore } from "../activity/trash-store.ts";
+import type { Clock } from "../base/clock.ts";
 import type { BlobState } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RegistryContext } from "../registry/context.ts";
@@ -11,6 +13,21 @@ export type Keeper = "reference" | "freeze" | "undo" | "lease" | "trash";
 /** What was deleted and can be taken back. */
 export interface Undo {
   keeps(digest: Digest): Promise<boolean>;
+}
+
+/** Entries of one blob that are looked at. */
+const entriesMax = 100;
+
+/** As `trash` will be when a round has forgotten what can no longer be taken back. */
+export function withoutExpired(trash: Pick<TrashStore, "keepersOf">, clock: Clock): Undo {
+  return {
+    keeps: async (digest) =>
+      (await trash.keepersOf(digest, entriesMax)).some((entry) => !isExpired(entry, clock)),
+  };
+}
+
+export function isExpired({ expiresAtMs }: TrashEntry, clock: Clock): boolean {
+  return expiresAtMs < clock.nowMs();
 }
 
 /** The first thing that keeps the blob from going to the trash, or undefined. */

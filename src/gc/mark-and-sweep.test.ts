@@ -48,7 +48,7 @@ function rig() {
     });
   }
   const collect = (
-    choice: Partial<Pick<SweepOptions, "deletesUntagged" | "isDryRun" | "keeps">> = {},
+    choice: Partial<Pick<SweepOptions, "deletesUntagged" | "isDryRun" | "keeps" | "isOver">> = {},
   ) =>
     markAndSweep({
       links,
@@ -59,6 +59,7 @@ function rig() {
       isDryRun: false,
       isSetAside: async () => false,
       keeps: async () => false,
+      isOver: async () => false,
       say: () => undefined,
       ...choice,
     });
@@ -144,6 +145,31 @@ test("a tag that cannot be read keeps every manifest of its repository", async (
     new Uint8Array(),
   );
   expect(await collect({ deletesUntagged: true })).toMatchObject({ removedManifests: 0 });
+});
+
+test("of the trash goes what has been there for its grace, with its links, and nothing that is needed", async () => {
+  const { blobs, links, blob, image, collect } = rig();
+  await image(team, "needed");
+  const [over, young, taken] = [
+    await blob(team, "over"),
+    await blob(team, "young"),
+    await blob(team, "can be taken back"),
+  ];
+  await blobs.trash([over, young, taken, digestOf("needed")]);
+  const choice = {
+    isOver: async (digest: Digest) => digest !== young,
+    keeps: async (digest: Digest) => digest === taken,
+  };
+  const ended = { endedTrash: [over], endedTrashBytes: 4, removedBlobs: 0 };
+  expect(await collect({ ...choice, isDryRun: true })).toMatchObject(ended);
+  expect(await blobs.sizeInTrash(over)).toBe(4);
+  expect(await collect({ ...choice, deletesUntagged: false })).toMatchObject(ended);
+  expect(await blobs.sizeInTrash(over)).toBeUndefined();
+  expect(await links.readLayer(team, over)).toBeUndefined();
+  for (const digest of [young, taken, digestOf("needed")]) {
+    expect(await blobs.sizeInTrash(digest)).toBeDefined();
+    expect(await links.readLayer(team, digest)).toBeDefined();
+  }
 });
 
 test("what was deleted and can be taken back keeps its bytes", async () => {

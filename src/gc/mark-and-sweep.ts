@@ -22,10 +22,12 @@ export interface SweepOptions {
   readonly logger: Logger;
   /** Also remove manifests that no tag, no index and no subject leads to. */
   readonly deletesUntagged: boolean;
-  /** True for a manifest in quarantine: it is needed again once somebody has pushed it. */
+  /** True for a manifest in quarantine or in the trash: its bytes may come back. */
   readonly isSetAside: (digest: Digest) => Promise<boolean>;
   /** True for what was deleted and can still be taken back. */
   readonly keeps: (digest: Digest) => Promise<boolean>;
+  /** True for bytes in the trash that have been there for their whole grace. */
+  readonly isOver: (digest: Digest) => Promise<boolean>;
   /** Only say what would go. */
   readonly isDryRun: boolean;
   /** Told of everything that is kept or goes; for people. */
@@ -39,6 +41,9 @@ export interface SweepResult {
   readonly freedBytes: number;
   /** Needed by no manifest, and kept because it can be taken back. */
   readonly keptBlobs: number;
+  /** What has left the trash for good, and how many bytes that were. */
+  readonly endedTrash: readonly Digest[];
+  readonly endedTrashBytes: number;
 }
 
 export async function markAndSweep(options: SweepOptions): Promise<SweepResult> {
@@ -130,8 +135,9 @@ function digestsNamedBy({ config, layers, manifests }: Manifest): readonly Diges
 async function sweep(
   repositories: readonly RepositoryName[],
   marked: ReadonlySet<Digest>,
-  { links, blobs, isDryRun, say, keeps }: SweepOptions,
-): Promise<Pick<SweepResult, "removedBlobs" | "freedBytes" | "keptBlobs">> {
+  options: SweepOptions,
+): Promise<Omit<SweepResult, "markedBlobs" | "removedManifests">> {
+  const { links, blobs, isDryRun, say, keeps } = options;
   const garbage = new Set<Digest>();
   let freedBytes = 0;
   let keptBlobs = 0;
@@ -145,12 +151,31 @@ async function sweep(
     freedBytes += (await blobs.sizeOf(digest)) ?? 0;
     say(`blob eligible for deletion: ${digest}`);
   }
+  const { ended, sizeBytes } = await overIn(marked, options);
   // Links before bytes: a link to nothing would promise a blob that is not there.
   for (const name of isDryRun ? [] : repositories) {
     for (const digest of await links.listLayers(name)) {
-      if (garbage.has(digest)) await links.removeLayer(name, digest);
+      if (garbage.has(digest) || ended.has(digest)) await links.removeLayer(name, digest);
     }
   }
   for (const digest of isDryRun ? [] : garbage) await blobs.remove(digest);
-  return { removedBlobs: garbage.size, freedBytes, keptBlobs };
+  if (!isDryRun) await blobs.emptyTrash([...ended]);
+  const trash = { endedTrash: [...ended], endedTrashBytes: sizeBytes };
+  return { removedBlobs: garbage.size, freedBytes, keptBlobs, ...trash };
+}
+
+/** What is in the trash and needs to be there no longer. */
+async function overIn(
+  marked: ReadonlySet<Digest>,
+  { blobs, keeps, isOver, say }: SweepOptions,
+): Promise<{ readonly ended: ReadonlySet<Digest>; readonly sizeBytes: number }> {
+  const ended = new Set<Digest>();
+  let sizeBytes = 0;
+  for await (const digest of blobs.listTrash()) {
+    if (marked.has(digest) || (await keeps(digest)) || !(await isOver(digest))) continue;
+    ended.add(digest);
+    sizeBytes += (await blobs.sizeInTrash(digest)) ?? 0;
+    say(`blob in the trash eligible for deletion: ${digest}`);
+  }
+  return { ended, sizeBytes };
 }

@@ -34,7 +34,9 @@ type ManifestState =
   | { readonly kind: "absent" }
   /** Intact, and yet nothing that Berth serves: an old schema, or somebody's mistake. */
   | { readonly kind: "foreign" }
-  | { readonly kind: "corrupt" };
+  | { readonly kind: "corrupt" }
+  /** The disk does not give them, perhaps only now. */
+  | { readonly kind: "unreadable" };
 
 /**
  * What is wrong with one link, manifest or tag of a repository, asked of the files themselves.
@@ -99,7 +101,9 @@ export class RepositoryInspection {
         await quarantine.copyLink(key);
         await this.#linkRevision(digest);
       };
-      return [{ code: "link-damaged", subject: key, text: link.why, digest, mend }];
+      const suspect = { code: "link-damaged", subject: key, text: link.why, digest } as const;
+      // It may be the only one that leads to a manifest that is whole.
+      return [state.kind === "unreadable" ? suspect : { ...suspect, mend }];
     }
     switch (state.kind) {
       case "sound":
@@ -113,7 +117,8 @@ export class RepositoryInspection {
         const text = "its bytes are intact but no manifest that Berth serves";
         return [{ code: "manifest-foreign", subject: digest, text, digest }];
       }
-      case "corrupt": {
+      case "corrupt":
+      case "unreadable": {
         const text = "the bytes of the manifest are not what its digest says; push it again";
         return [{ code: "blob-corrupt", subject: digest, text, digest, needsHash: true }];
       }
@@ -153,7 +158,7 @@ export class RepositoryInspection {
     if (sizeBytes > manifestSizeBytesMax) return { kind: "foreign" };
     const bytes = await blobs.read(digest, manifestSizeBytesMax).catch(() => "unreadable" as const);
     if (bytes === undefined) return { kind: "absent" };
-    if (bytes === "unreadable") return { kind: "corrupt" };
+    if (bytes === "unreadable") return { kind: "unreadable" };
     if (digestOf(bytes, algorithmOf(digest)) !== digest) return { kind: "corrupt" };
     try {
       return { kind: "sound", manifest: parseManifest(bytes) };

@@ -6,6 +6,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 import type { LinkStore } from "../storage/link-store.ts";
 import type { UploadStore } from "../storage/upload-store.ts";
 
@@ -19,6 +20,8 @@ export interface StaleUploadsOptions {
   readonly ageMs: number;
   /** Only say what would go. */
   readonly isDryRun: boolean;
+  /** Told of a repository for each session that went. */
+  readonly onPurged?: (name: RepositoryName) => Promise<void>;
 }
 
 /** What one purge found. */
@@ -36,7 +39,7 @@ export async function purgeStaleUploads(
   options: StaleUploadsOptions,
   signal: AbortSignal,
 ): Promise<PurgeResult> {
-  const { links, uploads, clock, logger, ageMs, isDryRun } = options;
+  const { links, uploads, clock, logger, ageMs, isDryRun, onPurged } = options;
   const isStale = (touchedAtMs: number): boolean => clock.nowMs() - touchedAtMs >= ageMs;
   let kept = 0;
   let purged = 0;
@@ -49,6 +52,7 @@ export async function purgeStaleUploads(
       }
       purged += 1;
       logger.info(isDryRun ? "an upload would be purged" : "an upload was purged", { folder });
+      if (!isDryRun) await onPurged?.(name);
     }
   }
   return { kept, purged };

@@ -43,7 +43,7 @@ function prepareStates(database: Database<MetadataTables>) {
       (query, param: Placeholders<{ readonly first: Digest; readonly last: Digest }>) =>
         query
           .selectFrom("blobs")
-          .select("digest")
+          .select(["digest", "touched_at_ms"])
           .where("digest", ">=", param.first)
           .where("digest", "<=", param.last),
     ),
@@ -208,14 +208,7 @@ type Unlinked = OfDigest & {
 
 export function prepareCollectionWriting(database: Database<MetadataTables>) {
   return {
-    touch: database.prepare(
-      (query, param: Placeholders<OfDigest & { readonly touchedAtMs: number }>) =>
-        query
-          .updateTable("blobs")
-          .set({ touched_at_ms: param.touchedAtMs })
-          .where("digest", "=", param.digest)
-          .where("touched_at_ms", "<", param.touchedAtMs),
-    ),
+    ...prepareTouching(database),
     markTrashed: database.prepare((query, param: Placeholders<Trashed>) =>
       query
         .updateTable("blobs")
@@ -273,6 +266,27 @@ export function prepareCollectionWriting(database: Database<MetadataTables>) {
     ),
     forget: database.prepare((query, param: Placeholders<OfDigest>) =>
       query.deleteFrom("blobs").where("digest", "=", param.digest).where(isUnreferenced),
+    ),
+  };
+}
+
+function prepareTouching(database: Database<MetadataTables>) {
+  return {
+    touch: database.prepare(
+      (query, param: Placeholders<OfDigest & { readonly touchedAtMs: number }>) =>
+        query
+          .updateTable("blobs")
+          .set({ touched_at_ms: param.touchedAtMs })
+          .where("digest", "=", param.digest)
+          .where("touched_at_ms", "<", param.touchedAtMs),
+    ),
+    lowerTouches: database.prepare(
+      (query, param: Placeholders<OfDigest & { readonly touchedAtMs: number }>) =>
+        query
+          .updateTable("blobs")
+          .set({ touched_at_ms: param.touchedAtMs })
+          .where("digest", "=", param.digest)
+          .where("touched_at_ms", ">", param.touchedAtMs),
     ),
   };
 }

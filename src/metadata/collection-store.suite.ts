@@ -137,6 +137,20 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
       await store.collection.forget([digest, trashed]);
     });
 
+    test("a touch from the future is lowered, an earlier one stays", async () => {
+      const digests = [...(await blobsOf(["ahead", "behind"]))].sort();
+      const [ahead = expect.unreachable(), behind = expect.unreachable()] = digests;
+      const touchedAt = async (digest: Digest) =>
+        (await store.collection.stateOf(digest))?.touchedAtMs;
+      const nowMs = ((await touchedAt(behind)) ?? 0) + 60_000;
+      await store.collection.touch([behind], nowMs - 1);
+      await store.collection.touch([ahead], nowMs + 10 * 365 * 86_400_000);
+      await store.collection.lowerTouches(digests, nowMs);
+      expect([await touchedAt(ahead), await touchedAt(behind)]).toEqual([nowMs, nowMs - 1]);
+      await store.collection.lowerTouches([], nowMs - 2);
+      expect(await touchedAt(behind)).toBe(nowMs - 1);
+    });
+
     test("a repository that cannot be read whole freezes what it holds, and what nobody holds", async () => {
       const other = repositoryNamed(`${app}-other`);
       const [held = expect.unreachable()] = await blobsOf(["held"]);

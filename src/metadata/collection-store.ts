@@ -33,8 +33,11 @@ export interface CollectionStore {
   emptyRepositories(limit: number): Promise<readonly RepositoryName[]>;
 
   stateOf(digest: Digest): Promise<BlobState | undefined>;
-  /** Those of the blobs that have a row. Cheap when they lie close together, as in one folder. */
-  recordedAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
+  /**
+   * Those of the blobs that have a row, and when they were touched. Cheap when they lie close
+   * together, as in one folder.
+   */
+  recordedAmong(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, number>>;
   /** Manifests that name the blob or are it, `limit` at most. */
   referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]>;
   /** True when a repository that cannot be read whole holds the blob, or may do so. */
@@ -45,6 +48,8 @@ export interface CollectionStore {
 
   // -- recording; idempotent
   markTrashed(digests: readonly Digest[], atMs: number): Promise<void>;
+  /** Blobs that were touched later than that count as touched then: a clock was wrong. */
+  lowerTouches(digests: readonly Digest[], atMs: number): Promise<void>;
   /** The bytes are back in their place. */
   markRestored(digest: Digest): Promise<void>;
   /** Makes a row for bytes that no link led to, so that collection comes to them. */

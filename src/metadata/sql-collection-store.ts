@@ -78,17 +78,18 @@ export class SqlCollectionStore implements CollectionStore {
     return row === undefined ? undefined : stateOf(row);
   }
 
-  async recordedAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+  async recordedAmong(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, number>> {
     let [first] = digests;
-    if (first === undefined) return new Set();
+    if (first === undefined) return new Map();
     let last = first;
     for (const digest of digests) {
       if (digest < first) first = digest;
       if (digest > last) last = digest;
     }
     const rows = await this.#database.all(this.#reading.between, { first, last });
-    const recorded = new Set(rows.map((row) => row.digest));
-    return new Set(digests.filter((digest) => recorded.has(digest)));
+    const wanted = new Set(digests);
+    const recorded = rows.filter((row) => wanted.has(row.digest));
+    return new Map(recorded.map((row) => [row.digest, Number(row.touched_at_ms)]));
   }
 
   async referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]> {
@@ -124,6 +125,16 @@ export class SqlCollectionStore implements CollectionStore {
     return this.#write((transaction) =>
       transaction.runAll(
         this.#writing.touch,
+        [...digests].sort().map((digest) => ({ digest, touchedAtMs })),
+      ),
+    );
+  }
+
+  lowerTouches(digests: readonly Digest[], atMs: number): Promise<void> {
+    const touchedAtMs = Math.floor(atMs);
+    return this.#write((transaction) =>
+      transaction.runAll(
+        this.#writing.lowerTouches,
         [...digests].sort().map((digest) => ({ digest, touchedAtMs })),
       ),
     );

@@ -1,6 +1,7 @@
 import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import type { Sleep } from "../base/pace.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type {
   BlobRecord,
@@ -19,8 +20,16 @@ import type { ManifestReader } from "./manifest-reader.ts";
 /** How long adoption may go without a sign of life in the log. */
 const progressIntervalMs = 5_000;
 
+/** A comparison that failed is repeated after this time, and then after twice the last one … */
+const retryMsMin = 1_000;
+/** … up to this one: every pass walks through all repositories. */
+const retryMsMax = 600_000;
+
 /** A look that a push has overtaken is repeated so often before pushes have to wait. */
 const attemptsBesidePushes = 3;
+
+/** What is not noted is found at the next start. */
+const remnantsMax = 10_000;
 
 /** Set in the metadata once they have agreed with the whole storage. */
 const completedKey = "adoption.completed";
@@ -67,8 +76,9 @@ export class Adoption {
   /** Whether a tag that differs was moved, or is only seen for the first time. */
   #knewAll: boolean | undefined;
   #checked = 0;
-  #failed = 0;
   #changed = 0;
+  /** What went wrong and is in the log already: a pass that is repeated says what is new. */
+  readonly #reported = new Set<string>();
 
   constructor(parts: AdoptionParts) {
     this.#parts = parts;
@@ -88,6 +98,13 @@ export class Adoption {
     const names = [...this.#remnants];
     this.#remnants.clear();
     return names;
+  }
+
+  /** An upload left a repository: if nothing else is recorded there, its folders may be empty. */
+  async noteEndedUpload(name: RepositoryName): Promise<void> {
+    if (this.#remnants.size >= remnantsMax) return;
+    const isRecorded = await this.#parts.metadata.hasRepository(name).catch(() => true);
+    if (!isRecorded) this.#remnants.add(name);
   }
 
   /** The metadata store missed a write to this repository: it is asked again once compared. */
@@ -122,43 +139,61 @@ export class Adoption {
       await this.#adoptAll(signal, (name) => this.#adoptOrReport(name));
     } catch (error) {
       // Unadopted repositories go on being served from the layout: slower, never wrong.
-      this.#parts.logger.error("comparing the metadata with the storage failed", { error });
+      this.#report("comparing the metadata with the storage failed", { error });
+    }
+  }
+
+  /**
+   * Repeats a `run` that failed, until everything is compared: collection and retention wait for
+   * it, and a disk may have stumbled for a moment only.
+   */
+  async retry(sleep: Sleep, signal: AbortSignal): Promise<void> {
+    for (let waitMs = retryMsMin; !this.#isComplete; waitMs = Math.min(2 * waitMs, retryMsMax)) {
+      await sleep(waitMs, signal);
+      if (signal.aborted) return;
+      await this.run(signal);
     }
   }
 
   /** Reads everything again, whatever the stamps say. A server may be running beside it. */
   async rebuild(signal: AbortSignal): Promise<void> {
-    await this.#adoptAll(signal, (name) => this.#adopt(name, { trustsStamps: false }));
+    await this.#adoptAll(signal, async (name) => {
+      await this.#adopt(name, { trustsStamps: false });
+      return true;
+    });
   }
 
+  /** @param adopt false when the repository could not be compared. */
   async #adoptAll(
     signal: AbortSignal,
-    adopt: (name: RepositoryName) => Promise<void>,
+    adopt: (name: RepositoryName) => Promise<boolean>,
   ): Promise<void> {
     const { links, logger, clock } = this.#parts;
     const startedMs = clock.monotonicMs();
     let reportedMs = startedMs;
     const seen = new Set<RepositoryName>();
+    let failed = 0;
     for await (const name of links.listRepositories()) {
       if (signal.aborted) return;
       seen.add(name);
-      await adopt(name);
+      if (!(await adopt(name))) failed += 1;
       if (clock.monotonicMs() - reportedMs < progressIntervalMs) continue;
       reportedMs = clock.monotonicMs();
       logger.info("comparing the metadata with the storage", { repositories: this.#checked });
     }
     await this.#forgetVanished(seen);
-    this.#isComplete = this.#failed === 0;
+    this.#isComplete = failed === 0;
     if (this.#isComplete && !(await this.#hasKnownAll())) {
       await this.#parts.metadata.writeState(completedKey, "1");
       this.#knewAll = true;
     }
     const durationMs = Math.round(clock.monotonicMs() - startedMs);
-    const counts = { repositories: seen.size, changed: this.#changed, failed: this.#failed };
+    const counts = { repositories: seen.size, changed: this.#changed, failed };
     if (this.#isComplete) {
+      this.#reported.clear();
       logger.info("the metadata agrees with the storage", { ...counts, durationMs });
     } else {
-      logger.error("some repositories stay served from the storage alone", counts);
+      this.#report("some repositories are served from the storage alone for now", counts);
     }
   }
 
@@ -183,7 +218,7 @@ export class Adoption {
 
   /** What the layout says of a repository, as the metadata store would record it. */
   async read(name: RepositoryName): Promise<RepositoryContent> {
-    const { links } = this.#parts;
+    const { links, logger } = this.#parts;
     const manifests: ManifestRecord[] = [];
     const unreadable = { manifests: 0, tags: 0 };
     for (const digest of await links.listRevisions(name)) {
@@ -193,7 +228,8 @@ export class Adoption {
         manifests.push(record);
       } else if (await links.hasLinkOf("revision", name, digest)) {
         unreadable.manifests += 1;
-        this.#reportUnreadable(name, digest);
+        const fields = { repository: name, digest };
+        logger.warn("a manifest in the storage is missing or cannot be read", fields);
       } else {
         // The folder of a delete that was broken off.
         this.#remnants.add(name);
@@ -214,16 +250,24 @@ export class Adoption {
     return { manifests, tags, blobs: await this.#readBlobs(name), unreadable };
   }
 
-  async #adoptOrReport(name: RepositoryName): Promise<void> {
+  async #adoptOrReport(name: RepositoryName): Promise<boolean> {
     try {
       await this.adopt(name);
+      return true;
     } catch (error) {
-      this.#failed += 1;
-      this.#parts.logger.error("a repository could not be compared with the storage", {
+      this.#report("a repository could not be compared with the storage", {
         repository: name,
         error,
       });
+      return false;
     }
+  }
+
+  #report(message: string, fields: Readonly<Record<string, unknown>>): void {
+    const cause = JSON.stringify([message, ...Object.values(fields).map(String)]);
+    if (this.#reported.has(cause)) return;
+    this.#reported.add(cause);
+    this.#parts.logger.error(message, fields);
   }
 
   async #adopt(name: RepositoryName, how: Comparison): Promise<void> {
@@ -331,6 +375,8 @@ export class Adoption {
           if (await this.#hasKnownAll()) {
             await recordFoundMoves(name, { recorded, found: { tags: [] } }, this.#parts);
           }
+          // Killed while it removed them, nobody may ever have listed these folders again.
+          await links.removeIfEmpty(name);
           await metadata.removeRepository(name);
         });
       }
@@ -338,13 +384,6 @@ export class Adoption {
       if (last === undefined) return;
       after = last;
     }
-  }
-
-  #reportUnreadable(name: RepositoryName, digest: string): void {
-    this.#parts.logger.warn("a manifest in the storage is missing or cannot be read", {
-      repository: name,
-      digest,
-    });
   }
 }
 

@@ -1,10 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import type { CollectionStore } from "../metadata/collection-store.ts";
+import type { MetadataStore } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
 
 export interface LeaseOptions {
-  readonly collection: CollectionStore;
+  readonly metadata: Pick<MetadataStore, "collection" | "readState" | "writeState">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long an answer "this blob exists" keeps the blob from collection, in milliseconds. */
@@ -13,6 +13,9 @@ export interface LeaseOptions {
 
 /** A lease is written down once in this time, however often the blob is asked for. */
 const renewalMsMax = 3_600_000;
+/** Whether the last server wrote all its leases down before it ended. */
+const endedKey = "leases.all-written";
+
 /** Renewals wait this long for others, to share a transaction. */
 const flushMs = 1_000;
 /** More renewals than this are written early, and forgotten in memory: they are in the rows. */
@@ -24,8 +27,9 @@ const renewalsMax = 20_000;
  * time, and collection keeps its hands off (design, section 5).
  *
  * On the path of every pull and push, so a lease is one look into a map. It is written down once
- * an hour at most, and together with others; what a crash takes is covered by the second step of
- * collection, which gives back what is asked for again. Ages count by the monotonic clock here
+ * an hour at most, and together with others. A crash takes those of its last second: for bytes the
+ * second step of collection covers that, which gives back what is asked for again, and names that
+ * go in one step stay for a grace after it. Ages count by the monotonic clock here
  * and by the wall clock in the rows: a step of the one does not end a lease of the other.
  */
 export class Leases {
@@ -41,11 +45,48 @@ export class Leases {
   readonly #unwritten = new Set<Digest>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #flushing: Promise<void> = Promise.resolve();
+  #hasBegun = false;
+  #lostUntilMs = 0;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
     this.renewalMs = Math.min(renewalMsMax, options.graceMs / 4);
     this.#periodEndsMs = options.clock.monotonicMs() + this.renewalMs;
+  }
+
+  /** For a server, before its first answer: notes whether the one before it ended by a crash. */
+  async begin(): Promise<void> {
+    const { metadata, clock, logger, graceMs } = this.#options;
+    this.#hasBegun = true;
+    if ((await metadata.readState(endedKey)) !== "yes") {
+      this.#lostUntilMs = clock.monotonicMs() + graceMs + this.renewalMs;
+    }
+    try {
+      await metadata.writeState(endedKey, "no");
+    } catch (error) {
+      // A full disk, which the server is started to dig itself out of.
+      logger.warn("that the registry runs could not be written down", { error });
+    }
+  }
+
+  /** For a server that has given its last answer. */
+  async end(): Promise<void> {
+    await this.flush();
+    if (!this.#hasBegun || this.#pending.size > 0) return;
+    const { metadata, logger } = this.#options;
+    try {
+      await metadata.writeState(endedKey, "yes");
+    } catch (error) {
+      logger.warn("that the registry has ended could not be written down", { error });
+    }
+  }
+
+  /**
+   * True while there may be clients whose lease is nowhere, because they were told in the last
+   * second before a crash.
+   */
+  get mayBeLost(): boolean {
+    return this.#options.clock.monotonicMs() < this.#lostUntilMs;
   }
 
   /** Notes that somebody was told that the blob exists. */
@@ -64,10 +105,10 @@ export class Leases {
     return this.#unwritten.has(digest);
   }
 
-  /** True when somebody was told of the blob within the grace time. */
+  /** True when somebody was told of the blob within the grace time, or may have been. */
   async isLeased(digest: Digest): Promise<boolean> {
-    if (this.isFresh(digest)) return true;
-    const state = await this.#options.collection.stateOf(digest);
+    if (this.mayBeLost || this.isFresh(digest)) return true;
+    const state = await this.#options.metadata.collection.stateOf(digest);
     return state !== undefined && state.touchedAtMs >= this.touchedBeforeMs();
   }
 
@@ -94,12 +135,12 @@ export class Leases {
   }
 
   async #write(): Promise<void> {
-    const { collection, clock, logger } = this.#options;
+    const { metadata, clock, logger } = this.#options;
     const digests = this.#pending;
     if (digests.size === 0) return;
     this.#pending = new Set();
     try {
-      await collection.touch([...digests], clock.nowMs());
+      await metadata.collection.touch([...digests], clock.nowMs());
       this.#unwritten.clear();
     } catch (error) {
       logger.warn("leases of blobs could not be written down; they count in memory", { error });

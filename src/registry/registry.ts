@@ -47,11 +47,7 @@ export function createRegistryContext(parts: RegistryParts): RegistryContext {
   const reader = new ManifestReader(parts.blobs);
   const locks = new SharedLocks();
   const adoption = new Adoption({ ...parts, reader, locks });
-  const leases = new Leases({
-    ...parts,
-    collection: parts.metadata.collection,
-    graceMs: parts.policy.leaseMs,
-  });
+  const leases = new Leases({ ...parts, graceMs: parts.policy.leaseMs });
   const lookup = new Lookup({ ...parts, reader, adoption, leases, locks });
   return { ...parts, reader, lookup, locks, adoption, leases };
 }

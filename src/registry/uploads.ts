@@ -79,6 +79,7 @@ export class Uploads {
       if (actual !== digest) {
         // Nobody can mend bytes in the middle: as in Distribution, the session ends here.
         await this.#discard(session);
+        await this.#context.adoption.noteEndedUpload(session.repository);
         throw new RegistryError("digestMismatch", { expected: digest, actual });
       }
       await locks.shared(digest, async () => {
@@ -94,7 +95,9 @@ export class Uploads {
   /** @throws {RegistryError} `uploadUnknown` */
   async cancel(key: UploadKey): Promise<void> {
     // Not alone: a client may cancel what another of its requests is still sending.
-    await this.#context.uploads.remove(await this.status(key));
+    const session = await this.status(key);
+    await this.#context.uploads.remove(session);
+    await this.#context.adoption.noteEndedUpload(session.repository);
   }
 
   async #append(session: UploadSession, chunk: Chunk): Promise<UploadSession> {

@@ -52,7 +52,7 @@ export function startBackgroundWorks(
     void work.finally(() => running.delete(work));
   };
   const adopting = adoption.run(ends.signal);
-  start(adopting);
+  start(adopting.then(() => adoption.retry(systemSleep, ends.signal)));
   let settling = false;
   const settle = async (): Promise<void> => {
     settling = true;
@@ -111,8 +111,11 @@ async function purge(
   opened: OpenRegistry,
   uploadPurging: UploadPurgingConfig,
 ): Promise<void> {
+  const { adoption } = opened.registry;
+  const onPurged = adoption.noteEndedUpload.bind(adoption);
   try {
-    await purgeStaleUploads({ ...parts, ...opened, ...uploadPurging }, parts.ends.signal);
+    const options = { ...parts, ...opened, ...uploadPurging, onPurged };
+    await purgeStaleUploads(options, parts.ends.signal);
   } catch (error) {
     parts.logger.error("purging stale uploads failed", { error });
   }

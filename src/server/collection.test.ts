@@ -4,6 +4,33 @@ import { RegistryError } from "../oci/problems.ts";
 import { hourMs, nameOf, openTestRegistry } from "../registry/test-support.ts";
 import { Collection } from "./collection.ts";
 
+test("a clock that may be wrong changes no mark and no lease", async () => {
+  const { context, clock, config, adopt, blob } = await openTestRegistry();
+  await adopt();
+  const collection = new Collection({ context, config: config.gc, clock, logger: silentLogger });
+  const round = () => collection.round({ signal: new AbortController().signal, isFull: true });
+  const [kept, trashed] = [
+    await blob(nameOf("team/app"), "kept"),
+    await blob(nameOf("team/app"), "trashed"),
+  ];
+  await context.leases.flush();
+  await context.blobs.trash([trashed]);
+  await context.metadata.collection.markTrashed([trashed], clock.nowMs());
+  const states = () =>
+    Promise.all([kept, trashed].map((digest) => context.metadata.collection.stateOf(digest)));
+  const before = await states();
+  expect((await round()).problem).toBeUndefined();
+  clock.step(-10 * 365 * 24 * hourMs);
+  expect((await round()).problem).toContain("the last run was at");
+  expect(await states()).toEqual(before);
+  clock.pass(25 * hourMs);
+  expect((await round()).problem).toBeUndefined();
+  expect(await states()).toMatchObject([
+    { touchedAtMs: clock.nowMs() },
+    { trashedAtMs: clock.nowMs() },
+  ]);
+});
+
 test("a round empties the trash on a disk that has no room for a row", async () => {
   const { context, clock, config, adopt, blob, metadata } = await openTestRegistry();
   await adopt();

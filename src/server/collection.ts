@@ -1,10 +1,11 @@
-import type { Clock } from "../base/clock.ts";
+import { type Clock, patientClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Counter, Metrics } from "../base/metrics.ts";
 import { KeyedMutex } from "../base/mutex.ts";
 import type { GcConfig } from "../config/config.ts";
 import { type CollectionEvent, Collector, type RoundResult } from "../gc/collector.ts";
 import { type InventoryOptions, takeInventory } from "../gc/inventory.ts";
+import { withoutExpired } from "../gc/keepers.ts";
 import { fullSpeed, steadyPace } from "../gc/pace.ts";
 import { type Reasons, reasonsFor } from "../gc/why.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -41,6 +42,7 @@ const foldersPerRound = 8;
 export class Collection {
   readonly #options: CollectionOptions;
   readonly #collector: Collector;
+  readonly #preview: Collector;
   readonly #rounds = new KeyedMutex();
   readonly #counters: { readonly blobs: Counter; readonly bytes: Counter } | undefined;
   #trash = { count: 0, sizeBytes: 0 };
@@ -51,6 +53,8 @@ export class Collection {
     const { context, config, clock, logger, metrics } = options;
     const parts = { ...context, undo: context.activity.trash, clock, logger };
     this.#collector = new Collector(parts, config);
+    const undo = withoutExpired(parts.undo, patientClock(clock));
+    this.#preview = new Collector({ ...parts, undo }, config);
     this.#counters = metrics && {
       blobs: metrics.counter(serverMetrics.collectedBlobs),
       bytes: metrics.counter(serverMetrics.collectedBytes),
@@ -66,7 +70,7 @@ export class Collection {
   }
 
   preview(): ReturnType<Collector["preview"]> {
-    return this.#collector.preview();
+    return this.#preview.preview();
   }
 
   reasonsFor(digest: Digest): Promise<Reasons> {
@@ -94,6 +98,7 @@ export class Collection {
   async #inventory(options: InventoryOptions): Promise<void> {
     const { context, logger } = this.#options;
     if (!context.adoption.progress().isComplete) return;
+    if ((await this.#collector.clockProblem()) !== undefined) return;
     try {
       const found = await takeInventory(context, options);
       if (found > 0) logger.info("bytes were found that no link leads to", { blobs: found });

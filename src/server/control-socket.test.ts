@@ -1,14 +1,15 @@
 /** Commands on a registry that is served, and on one that is not. */
 import { expect, test } from "bun:test";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { systemRandom } from "../base/random.ts";
 import { loadConfig } from "../config/load.ts";
+import { digestOf } from "../oci/digest.ts";
 import { openTestRegistry } from "../registry/test-support.ts";
 import { Collection } from "./collection.ts";
 import { startControlSocket } from "./control-socket.ts";
 import { RetentionRuns } from "./retention-runs.ts";
-import { runCommand } from "./run-command.ts";
+import { type CommandCall, runCommand } from "./run-command.ts";
 import { serve } from "./serve.ts";
 import { testFolder } from "./test-support.ts";
 
@@ -23,13 +24,14 @@ http: { addr: "127.0.0.1:0" }
 `;
   const loaded = loadConfig({ text, environment: {} });
   const lines: string[] = [];
-  const call = (name: string, values = {}, version = "1") =>
+  const call = (name: string, values = {}, more: Partial<CommandCall> = {}) =>
     runCommand(loaded.config, {
       name,
       values,
-      version,
+      version: "1",
       signal: new AbortController().signal,
       print: (line) => lines.push(line),
+      ...more,
     });
   const start = () => serve(loaded, { version: "1", activatedSocket: undefined });
   return {
@@ -66,7 +68,7 @@ test("what a command refuses comes back as its sentence, and its exit code as it
   );
   expect(rig.call("tag history", {})).rejects.toThrow("the command wants repository");
   expect(rig.call("make coffee")).rejects.toThrow("the server knows no command make coffee");
-  expect(rig.call("gc run", {}, "2")).rejects.toThrow("use the same executable");
+  expect(rig.call("gc run", {}, { version: "2" })).rejects.toThrow("use the same executable");
   await server.stop();
 });
 
@@ -81,6 +83,77 @@ test("a socket that a killed server left is no server", async () => {
   ]);
   expect(existsSync(join(rig.data, "berth/control.sock"))).toBe(true);
   expect(await rig.call("gc status")).toBe(0);
+});
+
+/** A server in whose folder commands never end by themselves. */
+async function hang(rig: ReturnType<typeof setUp>) {
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const ends = new AbortController();
+  const { logger, clock, ...opened } = await openTestRegistry();
+  const basics = { opened: { ...opened, logger, clock }, clock, logger, random: systemRandom };
+  const config = opened.config;
+  const collection = new Collection({ ...opened, clock, logger, config: config.gc });
+  const hanging = Promise.withResolvers<never>();
+  collection.round = async ({ say, signal }) => {
+    say?.({ kind: "trashed", digest: digestOf("first"), sizeBytes: 1 });
+    begin();
+    signal.addEventListener("abort", () => hanging.reject(signal.reason));
+    return hanging.promise;
+  };
+  const parts = { ...basics, config, collection, isServing: true, adopted: async () => undefined };
+  const retention = new RetentionRuns({ ...basics, config: config.retention });
+  mkdirSync(join(rig.data, "berth"), { recursive: true });
+  const path = join(rig.data, "berth/control.sock");
+  const options = { path, version: "1", parts: { ...parts, retention }, logger, ends: ends.signal };
+  const socket = (await startControlSocket(options)) ?? expect.unreachable();
+  return { begun, ends, socket, logger };
+}
+
+async function firstLine({ lines }: ReturnType<typeof setUp>): Promise<void> {
+  while (lines.length === 0) await Bun.sleep(1);
+}
+
+for (const isQuiet of [true, false]) {
+  const said = isQuiet ? "has said nothing yet" : "has said something";
+  test(`who interrupts a command that ${said} is told in a sentence, and the server ends it`, async () => {
+    using rig = setUp();
+    const { begun, socket, logger } = await hang(rig);
+    const person = new AbortController();
+    const called = rig.call("gc run", { quiet: isQuiet }, { signal: person.signal });
+    await begun;
+    if (!isQuiet) await firstLine(rig);
+    person.abort();
+    expect(called).rejects.toThrow("interrupted: the server ends gc run as soon as it can");
+    await called.catch(() => undefined);
+    await socket.ended();
+    expect(logger.lines.map(({ message }) => message)).toContain("a command was broken off");
+    await socket.stop();
+  });
+}
+
+test("a command that the server cuts off at its end says so", async () => {
+  for (const quiet of [true, false]) {
+    using rig = setUp();
+    const { begun, socket } = await hang(rig);
+    const failed = rig.call("gc run", { quiet }).catch((error: unknown) => String(error));
+    await begun;
+    if (!quiet) await firstLine(rig);
+    await socket.stop();
+    expect(await failed).toBe(
+      "Error: the server went away before the command ended: it was stopped (http.draintimeout) or killed",
+    );
+  }
+});
+
+test("a command that a stopping server breaks off says so", async () => {
+  using rig = setUp();
+  const { begun, socket, ends } = await hang(rig);
+  const called = rig.call("gc run");
+  await begun;
+  ends.abort();
+  expect(called).rejects.toThrow("the server is stopping: gc run was broken off");
+  await socket.ended();
+  await socket.stop();
 });
 
 test("a server that stops waits for the command that runs in it, which is told to end", async () => {

@@ -112,6 +112,10 @@ function linesOf(
       command({ ...parts, print: (line) => send({ line }) }, args).then(
         (exit) => end({ exit }),
         (error: unknown) => {
+          if (error === parts.signal.reason) {
+            parts.logger.info("a command was broken off", { command: name });
+            return end({ error: `the server is stopping: ${name} was broken off` });
+          }
           parts.logger.warn("a command failed", { command: name, error });
           end({ error: describe(error) });
         },

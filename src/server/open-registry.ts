@@ -87,7 +87,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     restores: options.metrics?.counter(serverMetrics.restores),
   });
   const close = async (): Promise<void> => {
-    await context.leases.flush();
+    await context.leases.end();
     await activity.close();
     await metadata.close();
   };

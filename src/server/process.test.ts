@@ -1,7 +1,7 @@
 /** `berth serve` as a process of its own: signals, exit codes, and a socket that it is given. */
 import { expect, test } from "bun:test";
 import { once } from "node:events";
-import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, createServer, type Server, type Socket } from "node:net";
 import {
   bodyOf,
@@ -302,4 +302,20 @@ test("a storage in memory is locked by nobody", async () => {
   await using first = berthOn(config);
   await using second = berthOn(config);
   expect(await first.origin()).not.toBe(await second.origin());
+});
+
+test("a repository that cannot be read at the start holds collection up only until it can", async () => {
+  using folder = testFolder();
+  const layers = folder.file("data/docker/registry/v2/repositories/team/app/_layers");
+  mkdirSync(layers, { recursive: true });
+  symlinkSync("sha256", `${layers}/sha256`);
+  await using server = berth(folder, anywhere);
+  await server.origin();
+  const collect = () =>
+    Bun.spawn([process.execPath, main, "gc", "run", "-c", folder.file("config.yml")]).exited;
+  expect(await collect()).toBe(1);
+  expect(server.log()).toContain("a repository could not be compared with the storage");
+  unlinkSync(`${layers}/sha256`);
+  while (!server.log().includes("the metadata agrees with the storage")) await Bun.sleep(5);
+  expect(await collect()).toBe(0);
 });

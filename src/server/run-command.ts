@@ -36,8 +36,12 @@ export async function runCommand(config: Config, call: CommandCall): Promise<Exi
     throw new Error("a registry in memory takes no commands: it is in no file and keeps nothing");
   }
   const rootFolder = resolve(driver.rootDirectory);
-  const response = await callServer(controlPath(rootFolder), call);
-  if (response !== undefined) return readAnswer(response, call.print);
+  try {
+    const response = await callServer(controlPath(rootFolder), call);
+    if (response !== undefined) return await readAnswer(response, call.print);
+  } catch (error) {
+    throw sentenceOf(error, call);
+  }
   return runHere(config, rootFolder, call);
 }
 
@@ -73,30 +77,53 @@ async function callServer(path: string, call: CommandCall): Promise<Response | u
     });
   } catch (error) {
     if (isRefused(error)) return undefined;
-    throw new Error(`the server at ${path} does not answer`, { cause: error });
+    throw error;
   }
+}
+
+/** What to tell a person whose command has failed on its way; what it said itself stays. */
+function sentenceOf(error: unknown, { name, signal }: CommandCall): unknown {
+  if (signal.aborted) return new Error(`interrupted: the server ends ${name} as soon as it can`);
+  const code = codeOf(error);
+  // It took the call: the answer begins with the command's first line.
+  if (code === "ECONNRESET") return new Error(wentAway);
+  return code === "" ? error : new Error("the server does not answer", { cause: error });
 }
 
 /** The file is there but no process has it open: a server was killed. */
 function isRefused(error: unknown): boolean {
-  if (!(error instanceof Error) || !("code" in error)) return false;
   return ["ECONNREFUSED", "ConnectionRefused", "FailedToOpenSocket", "ENOENT"].includes(
-    String(error.code),
+    codeOf(error),
   );
 }
 
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+const wentAway =
+  "the server went away before the command ended: it was stopped (http.draintimeout) or killed";
+
 async function readAnswer(response: Response, print: (line: string) => void): Promise<ExitCode> {
+  for await (const line of linesOf(response)) {
+    const exit = takeLine(line, print);
+    if (exit !== undefined) return exit;
+  }
+  throw new Error(wentAway);
+}
+
+async function* linesOf(response: Response): AsyncGenerator<string> {
   let rest = "";
   const decoder = new TextDecoder();
-  for await (const piece of response.body ?? []) {
-    const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
+  const pieces = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
+  for (;;) {
+    // A connection that breaks is an end too: what matters is that the last line has not come.
+    const { done, value } = await pieces.read().catch(() => ({ done: true, value: undefined }));
+    if (done) return;
+    const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
-    for (const line of lines) {
-      const exit = takeLine(line, print);
-      if (exit !== undefined) return exit;
-    }
+    yield* lines;
   }
-  throw new Error("the server went away before the command ended");
 }
 
 /** The exit code, when the line is the last one. */

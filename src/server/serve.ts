@@ -27,6 +27,7 @@ import { type HeldRoot, holdRoot } from "./root-owner.ts";
 import { controlPath } from "./run-command.ts";
 import type { Server } from "./server-socket.ts";
 import { wireSettings } from "./settings.ts";
+import { sizeThreadPool } from "./thread-pool.ts";
 
 /**
  * The composition root: the only place that knows every room. It makes the parts in the order in
@@ -71,6 +72,9 @@ const standardError = 2;
 /** Starts a registry as configured, and resolves when it answers requests. */
 export async function serve(loaded: LoadedConfig, options: ServeOptions): Promise<RunningServer> {
   const { config } = loaded;
+  const { driver } = config.storage;
+  // Before the first file operation.
+  if (driver.kind === "filesystem") sizeThreadPool(driver.threadsMax);
   const errors = new LineWriter(standardError);
   const logger = createLogger({
     level: config.log.level,
@@ -225,11 +229,12 @@ async function openStorage(parts: Parts): Promise<OpenRegistry> {
   const { config, logger } = parts;
   const { driver } = config.storage;
   const opened = await openConfiguredRegistry(config, parts);
-  if (driver.kind !== "filesystem") return opened;
-  if (driver.durability === "none") {
-    logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
-  }
   try {
+    await opened.context.leases.begin();
+    if (driver.kind !== "filesystem") return opened;
+    if (driver.durability === "none") {
+      logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
+    }
     const folder = join(resolve(driver.rootDirectory), "berth/tmp");
     await reportFileSystem({ ...parts, ...driver, folder });
   } catch (error) {

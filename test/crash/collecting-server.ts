@@ -37,6 +37,7 @@ const opened = await openRegistry({
   records: { kind: "sqlite", path: `${folder}/berth/berth.sqlite` },
   policy: { ...registryPolicy(config), leaseMs: graceMs },
 });
+await opened.context.leases.begin();
 const { signal } = new AbortController();
 const collection = new Collection({
   ...parts,

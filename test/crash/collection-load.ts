@@ -3,8 +3,8 @@
  * has, of layers that were in use before and are again; pulls that take their time; deletes.
  */
 import { digestOf, octetStream } from "../support/distribution-client.ts";
-import type { SeededRandom } from "../support/seeded-random.ts";
 import type { RegistryClient } from "./registry-client.ts";
+import type { SeededRandom } from "./seeded-random.ts";
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const repositoriesCount = 6;

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { digestOf, octetStream } from "../support/distribution-client.ts";
 import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
 import { BerthProcess } from "./berth-process.ts";
 import { checkDisk } from "./disk-check.ts";
 import { type Answer, RegistryClient } from "./registry-client.ts";
 import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { SeededRandom } from "./seeded-random.ts";
 import { none } from "./trial.ts";
 
 const counts = {

@@ -6,9 +6,9 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
 import { BerthProcess } from "./berth-process.ts";
 import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { SeededRandom } from "./seeded-random.ts";
 import { none } from "./trial.ts";
 
 const sizes = {

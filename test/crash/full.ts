@@ -14,10 +14,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { digestOf, octetStream } from "../support/distribution-client.ts";
-import type { SeededRandom } from "../support/seeded-random.ts";
 import { type DiskKind, disksUnavailable, MountedDisk } from "./mounted-disk.ts";
 import { type Pusher, Refusal } from "./pusher.ts";
 import type { Figure, Rig, RigOptions } from "./rig.ts";
+import type { SeededRandom } from "./seeded-random.ts";
 import { atLeast, none, Trial } from "./trial.ts";
 
 const attempts = { short: 4, long: 40 } as const;

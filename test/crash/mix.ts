@@ -5,8 +5,8 @@
  * stack of one machine from being all that is measured.
  */
 import { digestOf, octetStream } from "../support/distribution-client.ts";
-import type { SeededRandom } from "../support/seeded-random.ts";
 import type { Answer, RegistryClient, SendOptions } from "./registry-client.ts";
+import type { SeededRandom } from "./seeded-random.ts";
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const kibibyte = 1024;

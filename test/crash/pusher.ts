@@ -5,7 +5,6 @@
  * Each pusher has a repository of its own; one more is shared by all, where their tags race.
  */
 import { digestOf, octetStream } from "../support/distribution-client.ts";
-import type { SeededRandom } from "../support/seeded-random.ts";
 import {
   blobRegister,
   manifestRegister,
@@ -15,6 +14,7 @@ import {
   type Write,
 } from "./oracle.ts";
 import type { Answer, RegistryClient } from "./registry-client.ts";
+import type { SeededRandom } from "./seeded-random.ts";
 
 const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const sharedRepository = "shared/app";

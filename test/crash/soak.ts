@@ -2,12 +2,12 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
-import { SeededRandom } from "../support/seeded-random.ts";
 import { BerthProcess } from "./berth-process.ts";
 import { Mix } from "./mix.ts";
 import { percentile } from "./percentile.ts";
 import { RegistryClient } from "./registry-client.ts";
 import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { SeededRandom } from "./seeded-random.ts";
 import { none } from "./trial.ts";
 
 const sizes = {

@@ -5,7 +5,6 @@
  */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
-import { SeededRandom } from "../support/seeded-random.ts";
 import { type BerthOptions, BerthProcess } from "./berth-process.ts";
 import { ageTemporaryFiles, checkDisk, remaining } from "./disk-check.ts";
 import { Journal } from "./journal.ts";
@@ -13,6 +12,7 @@ import { Oracle } from "./oracle.ts";
 import { commonBlobs, Pusher, Refusal } from "./pusher.ts";
 import { RegistryClient } from "./registry-client.ts";
 import type { Figure } from "./rig.ts";
+import { SeededRandom } from "./seeded-random.ts";
 
 export interface TrialOptions extends BerthOptions {
   readonly name: string;

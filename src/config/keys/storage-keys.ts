@@ -140,9 +140,10 @@ export const storageKeys = [
   {
     path: "storage.filesystem.maxthreads",
     type: "int",
-    prose: "How many file operations run at once.",
-    standing: "accepted",
-    why: "Berth does not spend a thread on each file operation, so there is nothing to limit.",
+    default: "16",
+    min: 0,
+    prose:
+      "How many file operations wait for the disk at once; fewer than 2 count as 2, more than 1,000 as 1,000. `UV_THREADPOOL_SIZE` in the environment wins; when Berth runs from its sources, that alone counts, and is 16 where it is missing.",
   },
   {
     path: "storage.filesystem.durability",

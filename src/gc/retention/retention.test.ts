@@ -1,6 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
 import { FakeClock, recordingLogger } from "../../auth/test-support.ts";
-import type { Clock } from "../../base/clock.ts";
 import { systemRandom } from "../../base/random.ts";
 import { loadConfig } from "../../config/load.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
@@ -261,33 +260,15 @@ test("a failure in one repository leaves the others their turn", async () => {
   expect(await metadata.listTags(second, { limit: 10 })).toEqual(["v2"]);
 });
 
-class TwoClocks implements Clock {
-  wall = Date.UTC(2026, 0, 1);
-  monotonic = 0;
-
-  nowMs(): number {
-    return this.wall;
-  }
-
-  monotonicMs(): number {
-    return this.monotonic;
-  }
-
-  pass(ms: number): void {
-    this.wall += ms;
-    this.monotonic += ms;
-  }
-}
-
 test("no run goes after a step of the clock; the one after it does", async () => {
   const { metadata } = await rig([]);
-  const clock = new TwoClocks();
+  const clock = new FakeClock();
   const runs = new RunClock(clock, metadata, dayMs);
   expect(await runs.begin()).toBeUndefined();
   clock.pass(dayMs);
   expect(await runs.begin()).toBeUndefined();
   for (const stepMs of [3_600_000, -3_600_000]) {
-    clock.wall += stepMs;
+    clock.step(stepMs);
     clock.pass(dayMs);
     expect(await runs.begin()).toContain("the clock was set");
     clock.pass(dayMs);
@@ -297,20 +278,20 @@ test("no run goes after a step of the clock; the one after it does", async () =>
 
 test("the last run is remembered over restarts", async () => {
   const { metadata } = await rig([]);
-  const clock = new TwoClocks();
+  const clock = new FakeClock();
   const restarted = () => new RunClock(clock, metadata, dayMs);
   expect(await restarted().begin()).toBeUndefined();
-  expect(await restarted().lastRunMs()).toBe(clock.wall);
-  clock.wall -= dayMs;
+  expect(await restarted().lastRunMs()).toBe(clock.nowMs());
+  clock.step(-dayMs);
   expect(await restarted().begin()).toContain("and the last run was at");
   expect(await restarted().begin()).toBeUndefined();
-  clock.wall += 3_650 * dayMs;
-  expect(await restarted().begin()).toContain("more than 30 days ago");
+  clock.step(3_650 * dayMs);
+  expect(await restarted().begin()).toContain("and the last run was at");
   expect(await restarted().begin()).toBeUndefined();
 });
 
 test("a clock that is set during a run ends it", async () => {
-  const clock = new TwoClocks();
+  const clock = new FakeClock();
   const { retention, push, metadata } = await rig([ruleOf({ keep: { lastPushed: 1 } })]);
   await push("a", "v1", "v2", "v3");
   const runs = new RunClock(clock, metadata, dayMs);
@@ -319,7 +300,7 @@ test("a clock that is set during a run ends it", async () => {
     ...go,
     halt: () => runs.problem(),
     onDeleted: () => {
-      clock.wall += 3_650 * dayMs;
+      clock.step(3_650 * dayMs);
     },
   });
   expect(result.deletedTags).toBe(1);

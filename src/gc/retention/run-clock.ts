@@ -4,9 +4,6 @@ import { ClockGuard } from "../clock-guard.ts";
 
 const stateKey = "retention.last-run";
 
-/** After so long a standstill nobody can have pulled anything, which is no sign of disuse. */
-const standstillMsMax = 30 * 86_400_000;
-
 /**
  * Keeps rules that count days from running on a clock that is wrong: what seems unused for years
  * was perhaps pulled this morning. A run that may not go leaves its stamp all the same, so that
@@ -34,13 +31,8 @@ export class RunClock {
   /** Leaves the stamp of a run. Why it may not go, or undefined when it may. */
   async begin(): Promise<string | undefined> {
     const lastRunMs = await this.lastRunMs();
-    const nowMs = this.#clock.nowMs();
-    await this.#metadata.writeState(stateKey, String(nowMs));
-    const problem = this.#guard.problem(lastRunMs);
-    if (problem !== undefined || lastRunMs === undefined) return problem;
-    return nowMs - lastRunMs > standstillMsMax
-      ? `the last run was at ${new Date(lastRunMs).toISOString()}, more than 30 days ago`
-      : undefined;
+    await this.#metadata.writeState(stateKey, String(this.#clock.nowMs()));
+    return this.#guard.problem(lastRunMs);
   }
 
   /** Why a run that has begun has to end, or undefined. */

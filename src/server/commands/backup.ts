@@ -1,5 +1,6 @@
 import { backUp } from "../backup/backup.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import { countText } from "./text.ts";
 
 /** `berth backup DIR [--full-copy] [--rate N]` */
 export async function backup(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
@@ -14,7 +15,12 @@ export async function backup(parts: CommandParts, args: CommandArguments): Promi
   });
   signal.throwIfAborted();
   const { repositories, tags, manifests, blobs } = result;
-  print(`${targetFolder}: ${repositories} repositories, ${tags} tags, ${manifests} manifests`);
+  const counts = [
+    countText(repositories, "repository"),
+    countText(tags, "tag"),
+    countText(manifests, "manifest"),
+  ];
+  print(`${targetFolder}: ${counts.join(", ")}`);
   print(
     `${blobs} blobs: ${result.copiedBlobs} copied (${(result.copiedBytes / 1e6).toFixed(1)} MB), ` +
       `${result.linkedBlobs} linked, ${result.removedBlobs} removed; the others were there`,

@@ -70,9 +70,11 @@ async function deleteUntagged(parts: CommandParts, isDryRun: boolean): Promise<v
 }
 
 async function collectAlone(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
-  const { opened, logger, print } = parts;
+  const { opened, logger, print, clock, config } = parts;
   const isDryRun = args.flag("dryRun");
   const { blobs, reader } = opened.context;
+  const { collection } = opened.metadata;
+  const trashedBeforeMs = clock.nowMs() - config.gc.trashGraceMs;
   const result = await markAndSweep({
     links: opened.links,
     blobs,
@@ -80,17 +82,28 @@ async function collectAlone(parts: CommandParts, args: CommandArguments): Promis
     logger,
     deletesUntagged: args.flag("deleteUntagged"),
     isDryRun,
-    isSetAside: async (digest) => (await opened.quarantine.sizeOf(digest)) !== undefined,
+    isSetAside: async (digest) =>
+      ((await opened.quarantine.sizeOf(digest)) ?? (await blobs.sizeInTrash(digest))) !== undefined,
+    // Without a row nobody knows since when it has been there: the server's next round marks it.
+    isOver: async (digest) =>
+      ((await collection.stateOf(digest))?.trashedAtMs ?? Infinity) < trashedBeforeMs,
     keeps: (digest) => opened.activity.trash.keeps(digest),
     say: args.flag("quiet") ? () => undefined : print,
   });
   // The metadata follows the layout, here as everywhere.
-  if (!isDryRun) await opened.registry.adoption.rebuild(parts.signal);
+  if (!isDryRun) {
+    await opened.registry.adoption.rebuild(parts.signal);
+    await collection.forget(result.endedTrash);
+  }
+  const removed = isDryRun ? "would be removed" : "removed";
   print(
     `${result.markedBlobs} blobs marked; ${result.removedBlobs} blobs ` +
-      `(${sizeText(result.freedBytes)}) and ${result.removedManifests} manifests ` +
-      (isDryRun ? "would be removed" : "removed"),
+      `(${sizeText(result.freedBytes)}) and ${result.removedManifests} manifests ${removed}`,
   );
+  if (result.endedTrash.length > 0) {
+    const count = countText(result.endedTrash.length, "blob");
+    print(`${count} (${sizeText(result.endedTrashBytes)}) ${removed} from the trash of collection`);
+  }
   if (result.keptBlobs > 0) {
     print(
       `${countText(result.keptBlobs, "blob")} kept, because what needs them was deleted lately ` +

@@ -1,3 +1,5 @@
+import type { Clock } from "../../base/clock.ts";
+import { isExpired } from "../../gc/keepers.ts";
 import type { Reasons } from "../../gc/why.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { digestNamed } from "./names.ts";
@@ -8,26 +10,41 @@ export async function gcWhy(parts: CommandParts, args: CommandArguments): Promis
   const digest = digestNamed(args.text("digest"));
   await parts.adopted();
   const reasons = await parts.collection.reasonsFor(digest);
-  for (const line of linesOf(reasons, parts.config.gc.trashGraceMs)) parts.print(line);
+  // The next round forgets entries whose time is over, before it looks at anything else.
+  const undo = reasons.undo.filter((entry) => !isExpired(entry, parts.clock));
+  for (const line of linesOf({ ...reasons, undo }, parts)) parts.print(line);
   return reasons.sizeBytes === undefined ? 1 : 0;
 }
 
-function linesOf(reasons: Reasons, trashGraceMs: number): readonly string[] {
-  const { digest, state, sizeBytes } = reasons;
+function linesOf(reasons: Reasons, { config, clock }: CommandParts): readonly string[] {
+  const { digest, state, sizeBytes, linkedBy } = reasons;
   if (sizeBytes === undefined) return [`${digest} is not here`, ...whereItWent(reasons)];
+  const lines = [`${digest} ${sizeText(sizeBytes)}`];
   const keepers = keepersOf(reasons);
-  const trashedAtMs = state?.trashedAtMs;
-  return [
-    `${digest} ${sizeText(sizeBytes)}`,
-    ...(trashedAtMs === undefined
-      ? []
-      : [
-          `it is in the trash since ${timeText(trashedAtMs)}, comes back when somebody asks for ` +
-            `it, and is removed after ${timeText(trashedAtMs + trashGraceMs)}`,
-        ]),
-    ...(keepers.length > 0 ? keepers : ["nothing keeps it: it goes with the next round"]),
-    ...(reasons.linkedBy.length === 0 ? [] : [`  shown by ${reasons.linkedBy.join(", ")}`]),
-  ];
+  const isKept = keepers.length > 0;
+  const sinceMs = state?.trashedAtMs;
+  if (sinceMs !== undefined) {
+    const untilMs = sinceMs + config.gc.trashGraceMs;
+    lines.push(inTrashLine({ isKept, sinceMs, untilMs }, clock));
+  } else if (!isKept) {
+    lines.push("nothing keeps it: it goes with the next round");
+  }
+  lines.push(...keepers);
+  if (linkedBy.length > 0) lines.push(`  shown by ${linkedBy.join(", ")}`);
+  return lines;
+}
+
+function inTrashLine(
+  { isKept, sinceMs, untilMs }: { isKept: boolean; sinceMs: number; untilMs: number },
+  clock: Clock,
+): string {
+  const when =
+    untilMs < clock.nowMs() ? "with the next round" : `with a round after ${timeText(untilMs)}`;
+  const end = isKept ? "returns to its place" : "is removed";
+  return (
+    `it is in the trash since ${timeText(sinceMs)}, comes back when somebody asks for it, and ` +
+    `${end} ${when}`
+  );
 }
 
 function keepersOf(reasons: Reasons): readonly string[] {

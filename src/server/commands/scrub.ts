@@ -1,5 +1,6 @@
+import { join, resolve } from "node:path";
 import type { Quarantined, ScrubState } from "../../gc/scrub.ts";
-import { quarantineFolder } from "../../storage/layout.ts";
+import { quarantinedBlobKey, quarantineFolder } from "../../storage/layout.ts";
 import {
   type CommandArguments,
   type CommandParts,
@@ -32,7 +33,7 @@ export async function scrub(parts: CommandParts, args: CommandArguments): Promis
     return 1;
   }
   print(`every blob was hashed again: ${countsOf(state)}`);
-  printQuarantine(await opened.scrub.tidyQuarantine({ isDryRun: true }), print);
+  await printQuarantine(await opened.scrub.tidyQuarantine({ isDryRun: true }), parts);
   return damaged + state.corrupt + state.unreadable === 0 ? 0 : 1;
 }
 
@@ -54,19 +55,34 @@ export async function scrubStatus(parts: CommandParts): Promise<ExitCode> {
     print(`the next round is due ${timeOf(state.finishedAtMs + intervalMs)}`);
   }
   const quarantined = await opened.scrub.tidyQuarantine({ isDryRun: true });
-  printQuarantine(quarantined, print);
+  await printQuarantine(quarantined, parts);
   return quarantined.some(({ outcome }) => outcome === "waiting") ? 1 : 0;
 }
 
-function printQuarantine(quarantined: readonly Quarantined[], print: (line: string) => void): void {
+async function printQuarantine(
+  quarantined: readonly Quarantined[],
+  { print, opened, config }: CommandParts,
+): Promise<void> {
+  const { driver } = config.storage;
+  const dataFolder = driver.kind === "filesystem" ? resolve(driver.rootDirectory) : "";
   const outcomes = {
-    waiting: "waits for a push",
     healed: "was pushed again; the next scrub removes the damaged bytes",
     returned: "can be read again; the next scrub puts it back",
   };
   if (quarantined.length === 0) print("nothing is in quarantine");
   else print(`${quarantined.length} in quarantine (${quarantineFolder}):`);
-  for (const { digest, outcome } of quarantined) print(`  ${digest}  ${outcomes[outcome]}`);
+  for (const { digest, outcome } of quarantined) {
+    if (outcome !== "waiting") {
+      print(`  ${digest}  ${outcomes[outcome]}`);
+      continue;
+    }
+    const [user] = await opened.metadata.repositoriesNaming(digest, 1);
+    const fate =
+      user === undefined
+        ? "nothing needs it any more"
+        : `waits for a push to ${user}; if nobody has it any more`;
+    print(`  ${digest}  ${fate}: rm ${join(dataFolder, quarantinedBlobKey(digest))}`);
+  }
 }
 
 /** @throws {Error} with a sentence. */

@@ -207,7 +207,7 @@ export class FilesystemStore implements ObjectStore {
   async openAppend(key: string, offset: number): Promise<Appender | undefined> {
     return this.#guard(`cannot write ${key}`, async () => {
       const path = this.#pathOf(key);
-      if (offset === 0) await this.#ensureFolder(posix.dirname(path));
+      if (offset === 0) await this.#ensureFolder(posix.dirname(path), false);
       else if (this.#sizeNow(path) < offset) return undefined;
       const file = await this.#files.openWrite(path, "append");
       let isUsable = false;
@@ -302,7 +302,7 @@ export class FilesystemStore implements ObjectStore {
     const stamp = this.#stampNow(source);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#ensureFolder(folder);
+        await this.#ensureFolder(folder, isSynced);
         await this.#files.rename(source, target);
         break;
       } catch (error) {
@@ -323,14 +323,17 @@ export class FilesystemStore implements ObjectStore {
    *
    * That a folder is there does not say that its name is durable: another request may have made
    * it a moment ago, before its sync. So only folders that this process has synced itself are
-   * passed over, and they are forgotten when they are removed.
+   * passed over, and they are forgotten when they are removed. For what a power cut may take
+   * nothing is synced, nor remembered.
    */
-  async #ensureFolder(path: string): Promise<void> {
+  async #ensureFolder(path: string, isSynced = true): Promise<void> {
     const isThere = this.#files.statNow(path)?.isFolder === true;
-    if (isThere && (this.#durableFolders.has(path) || path === this.#options.rootFolder)) return;
+    if (isThere && (!isSynced || this.#durableFolders.has(path))) return;
+    if (isThere && path === this.#options.rootFolder) return;
     const parent = posix.dirname(path);
-    if (parent !== path) await this.#ensureFolder(parent);
+    if (parent !== path) await this.#ensureFolder(parent, isSynced);
     if (!isThere) await this.#files.makeFolder(path);
+    if (!isSynced) return;
     await this.#syncFolder(parent);
     if (this.#durableFolders.size >= durableFoldersMax) this.#durableFolders.clear();
     this.#durableFolders.add(path);

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { FaultProxy } from "../../support/fault-proxy.ts";
-import { SeededRandom } from "../../support/seeded-random.ts";
 import { Journal } from "../journal.ts";
 import { Oracle, tagRegister } from "../oracle.ts";
+import { SeededRandom } from "../seeded-random.ts";
 
 const register = tagRegister("team/app", "v1");
 
