@@ -6,7 +6,7 @@ import { pushImages, verifyPushes } from "../image-pushes.ts";
 import { measureCost } from "../measure.ts";
 import { waitForAnswer } from "../peers/peer.ts";
 import { run } from "../process.ts";
-import type { Context, Measurement, Work } from "../work.ts";
+import type { Context, Measurement, Session, Work } from "../work.ts";
 import { registries } from "../work.ts";
 
 const clients = 8;
@@ -18,7 +18,7 @@ export function pushSmallImages(): Work {
     id: "push-small-images",
     title: "small images (3 blobs) pushed by 8 clients",
     contestants: registries,
-    open: async (context) => ({ measure: async (name) => measure(context, name), close }),
+    open: async (context) => openWith(context),
   };
 }
 
@@ -29,7 +29,7 @@ export function pushSmallImagesUnsynced(): Work {
     id: "push-small-images-unsynced",
     title: "the same with `durability: none`",
     contestants: ["berth"],
-    open: async (context) => ({ measure: async (name) => measure(context, name, "none"), close }),
+    open: async (context) => openWith(context, "none"),
   };
 }
 
@@ -40,18 +40,38 @@ const common = {
   checked: "status of every request; digests of the manifest and blobs of up to 40 images",
 } as const;
 
-async function close(): Promise<void> {}
+/**
+ * What was pushed stays until the end. Where thousands of files were deleted a moment ago, a file
+ * system may take its time to make others, and the next contestant would pay for it.
+ */
+async function openWith(context: Context, durability?: "none"): Promise<Session> {
+  const parent = join(context.settings.workDirectory, "images-pushed");
+  await rm(parent, { recursive: true, force: true });
+  let turn = 0;
+  return {
+    measure: async (name) => {
+      const dataDirectory = join(parent, String((turn += 1)));
+      return measure(context, { name, dataDirectory, durability });
+    },
+    close: async () => rm(parent, { recursive: true, force: true }),
+  };
+}
 
 async function measure(
   { peers, pool, settings }: Context,
-  name: string,
-  durability?: "none",
+  {
+    name,
+    dataDirectory,
+    durability,
+  }: {
+    readonly name: string;
+    readonly dataDirectory: string;
+    readonly durability: "none" | undefined;
+  },
 ): Promise<Measurement> {
   const peer = peers.get(name);
   if (peer === undefined) throw new Error(`${name} is not a server`);
-  const dataDirectory = join(settings.workDirectory, "images-pushed");
-  await rm(dataDirectory, { recursive: true, force: true });
-  mkdirSync(dataDirectory);
+  mkdirSync(dataDirectory, { recursive: true });
   await run(["sync"]);
   const runDirectory = pool.runDirectory(`${name}-images`);
   const server = await peer.start({
@@ -70,6 +90,5 @@ async function measure(
     return { value: imagesPerSecond, ...cost, clientTicks, facts: { images, p50Us, p99Us } };
   } finally {
     await server.stop();
-    await rm(dataDirectory, { recursive: true, force: true });
   }
 }
