@@ -31,9 +31,9 @@ export class ReadCache {
   ): T {
     if (this.#watch.hasChanged() || this.#count >= answersMax) this.#forget();
     const kept = this.#answers.get(statement);
-    // As `join` would, which is slower for the few there are.
+    // `join` is slower for the few there are, and takes null for an empty text.
     let key = "";
-    for (const value of values) key += `\n${value}`;
+    for (const value of values) key += value === null ? "\n\0" : `\n${value}`;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- kept under its statement
     const known = kept?.get(key) as { readonly answer: T } | undefined;
     if (known !== undefined) return known.answer;
