@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 
 /** As many values as fit by number; the least recently used go first. */
-export class LeastRecent<Value extends object> {
+export class LeastRecent<Value extends object | string | boolean> {
   readonly #values: LRUCache<string, Value>;
 
   constructor(countMax: number) {
@@ -14,6 +14,10 @@ export class LeastRecent<Value extends object> {
 
   set(key: string, value: Value): void {
     this.#values.set(key, value);
+  }
+
+  delete(key: string): void {
+    this.#values.delete(key);
   }
 }
 

@@ -19,7 +19,7 @@ const endedKey = "leases.all-written";
 /** Renewals wait this long for others, to share a transaction. */
 const flushMs = 1_000;
 /** More renewals than this are written early, and forgotten in memory: they are in the rows. */
-const renewalsMax = 20_000;
+const renewalsMax = 8_000;
 
 /**
  * Who was told of a blob may build on it: a client that hears "it is there" does not upload it,

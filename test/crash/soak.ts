@@ -12,7 +12,7 @@ import { none } from "./trial.ts";
 
 const sizes = {
   short: { images: 10, manifests: 100, topSpeedMs: 1_500, warmUpMs: 1_500, soakMs: 6_000 },
-  long: { images: 100, manifests: 10_000, topSpeedMs: 10_000, warmUpMs: 45_000, soakMs: 225_000 },
+  long: { images: 100, manifests: 10_000, topSpeedMs: 10_000, warmUpMs: 60_000, soakMs: 210_000 },
 } as const;
 
 /** Of the top speed. */
@@ -20,7 +20,8 @@ const loadShare = 0.6;
 /** Connections of the clients. */
 const workersCount = 32;
 const slopeMax = 1;
-const sampleMs = 1_000;
+/** Often, so that some come just after memory was given back. */
+const sampleMs = 100;
 
 export const soak: Rig = {
   name: "soak",
@@ -150,7 +151,7 @@ interface Sample {
 }
 
 /**
- * The smallest sample of every ten seconds. Memory goes up and down by what is not collected
+ * The smallest sample of every half minute. Memory goes up and down by what is not collected
  * yet; what is held for good is what is left at the bottom.
  */
 function lowest(samples: readonly Sample[]): readonly Sample[] {
@@ -160,7 +161,7 @@ function lowest(samples: readonly Sample[]): readonly Sample[] {
   );
 }
 
-const lowestMs = 10_000;
+const lowestMs = 30_000;
 
 /**
  * How steeply the samples rise, in bytes a millisecond: the median of the slopes between any two

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { inParallel } from "../../base/in-parallel.ts";
+import { LeastRecent } from "../../base/least-recent.ts";
 import type { Random } from "../../base/random.ts";
 import { temporaryFolder } from "../layout.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
@@ -38,9 +39,9 @@ const leftOverAgeMs = 3_600_000;
 export class FilesystemStore implements ObjectStore {
   readonly #options: FilesystemOptions;
   readonly #files: FileSystem;
-  readonly #durableFolders = new Set<string>();
+  readonly #durableFolders = new LeastRecent<true>(durableFoldersMax);
   /** By path, stamps of files whose names are durable: another file of that name has another. */
-  readonly #settled = new Map<string, string>();
+  readonly #settled = new LeastRecent<string>(settledMax);
 
   private constructor(options: FilesystemOptions) {
     this.#options = options;
@@ -247,7 +248,6 @@ export class FilesystemStore implements ObjectStore {
   }
 
   #noteSettled(path: string, stamp: string): void {
-    if (this.#settled.size >= settledMax) this.#settled.clear();
     this.#settled.set(path, stamp);
   }
 
@@ -328,15 +328,14 @@ export class FilesystemStore implements ObjectStore {
    */
   async #ensureFolder(path: string, isSynced = true): Promise<void> {
     const isThere = this.#files.statNow(path)?.isFolder === true;
-    if (isThere && (!isSynced || this.#durableFolders.has(path))) return;
+    if (isThere && (!isSynced || this.#durableFolders.get(path) === true)) return;
     if (isThere && path === this.#options.rootFolder) return;
     const parent = posix.dirname(path);
     if (parent !== path) await this.#ensureFolder(parent, isSynced);
     if (!isThere) await this.#files.makeFolder(path);
     if (!isSynced) return;
     await this.#syncFolder(parent);
-    if (this.#durableFolders.size >= durableFoldersMax) this.#durableFolders.clear();
-    this.#durableFolders.add(path);
+    this.#durableFolders.set(path, true);
   }
 
   async #removeTree(path: string): Promise<boolean> {
@@ -366,16 +365,12 @@ export class FilesystemStore implements ObjectStore {
 
 const moveAttemptsMax = 5;
 
+/** What is forgotten costs a sync of a clean folder when it is used again. */
+const durableFoldersMax = 2_000;
+const settledMax = 4_000;
+
 /** Few, so that the requests' own file operations find a free thread. */
 const removalsAtOnce = 4;
-
-/**
- * Forgetting them costs a sync of a clean folder for each that is used again. Most are the folder
- * of one blob or link, which no other write comes to: they are kept for the few above them.
- */
-const durableFoldersMax = 5_000;
-
-const settledMax = 10_000;
 
 function toObjectStat(found: FileStat): ObjectStat {
   return {
