@@ -271,24 +271,15 @@ export function prepareCollectionWriting(database: Database<MetadataTables>) {
 }
 
 function prepareTouching(database: Database<MetadataTables>) {
-  return {
-    touch: database.prepare(
-      (query, param: Placeholders<OfDigest & { readonly touchedAtMs: number }>) =>
-        query
-          .updateTable("blobs")
-          .set({ touched_at_ms: param.touchedAtMs })
-          .where("digest", "=", param.digest)
-          .where("touched_at_ms", "<", param.touchedAtMs),
-    ),
-    lowerTouches: database.prepare(
-      (query, param: Placeholders<OfDigest & { readonly touchedAtMs: number }>) =>
-        query
-          .updateTable("blobs")
-          .set({ touched_at_ms: param.touchedAtMs })
-          .where("digest", "=", param.digest)
-          .where("touched_at_ms", ">", param.touchedAtMs),
-    ),
-  };
+  const setWhereItIs = (than: "<" | ">") =>
+    database.prepare((query, param: Placeholders<OfDigest & { readonly touchedAtMs: number }>) =>
+      query
+        .updateTable("blobs")
+        .set({ touched_at_ms: param.touchedAtMs })
+        .where("digest", "=", param.digest)
+        .where("touched_at_ms", than, param.touchedAtMs),
+    );
+  return { touch: setWhereItIs("<"), lowerTouches: setWhereItIs(">") };
 }
 
 function blobId(query: Query, param: Placeholders<OfDigest>) {

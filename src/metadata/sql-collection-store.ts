@@ -121,23 +121,21 @@ export class SqlCollectionStore implements CollectionStore {
   }
 
   touch(digests: readonly Digest[], atMs: number): Promise<void> {
-    const touchedAtMs = Math.floor(atMs);
-    return this.#write((transaction) =>
-      transaction.runAll(
-        this.#writing.touch,
-        [...digests].sort().map((digest) => ({ digest, touchedAtMs })),
-      ),
-    );
+    return this.#setTouched(this.#writing.touch, digests, atMs);
   }
 
   lowerTouches(digests: readonly Digest[], atMs: number): Promise<void> {
+    return this.#setTouched(this.#writing.lowerTouches, digests, atMs);
+  }
+
+  #setTouched(
+    statement: ReturnType<typeof prepareCollectionWriting>["touch" | "lowerTouches"],
+    digests: readonly Digest[],
+    atMs: number,
+  ): Promise<void> {
     const touchedAtMs = Math.floor(atMs);
-    return this.#write((transaction) =>
-      transaction.runAll(
-        this.#writing.lowerTouches,
-        [...digests].sort().map((digest) => ({ digest, touchedAtMs })),
-      ),
-    );
+    const rows = [...digests].sort().map((digest) => ({ digest, touchedAtMs }));
+    return this.#write((transaction) => transaction.runAll(statement, rows));
   }
 
   markTrashed(digests: readonly Digest[], atMs: number): Promise<void> {

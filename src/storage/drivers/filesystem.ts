@@ -183,7 +183,7 @@ export class FilesystemStore implements ObjectStore {
       await this.#ensureFolder(folder);
       // Its bytes were synced before it got this name.
       await this.#syncFolder(folder);
-      this.#noteSettled(path, stamp);
+      this.#settled.set(path, stamp);
     });
   }
 
@@ -245,10 +245,6 @@ export class FilesystemStore implements ObjectStore {
   #stampNow(path: string): string {
     const found = this.#files.statNow(path);
     return found === undefined ? "" : toObjectStat(found).stamp;
-  }
-
-  #noteSettled(path: string, stamp: string): void {
-    this.#settled.set(path, stamp);
   }
 
   #sizeNow(path: string): number {
@@ -315,7 +311,7 @@ export class FilesystemStore implements ObjectStore {
     }
     if (!isSynced) return;
     await this.#syncFolder(folder);
-    this.#noteSettled(target, stamp);
+    this.#settled.set(target, stamp);
   }
 
   /**

@@ -1,5 +1,4 @@
 import { closeSync, fsync, openSync, statfsSync, statSync, writevSync } from "node:fs";
-
 import {
   type FileHandle,
   mkdir,
@@ -39,7 +38,7 @@ export function fileSystemKind(path: string): FileSystemKind | undefined {
   }
 }
 
-const syncNow = promisify(fsync);
+const syncDescriptor = promisify(fsync);
 
 /** The real file system. The one door to `node:fs` for stored bytes. */
 export const nodeFileSystem: FileSystem = {
@@ -103,7 +102,7 @@ export const nodeFileSystem: FileSystem = {
     // thread costs as much as these two.
     const folder = openSync(path, "r");
     try {
-      await syncNow(folder);
+      await syncDescriptor(folder);
     } finally {
       closeSync(folder);
     }
