@@ -4,7 +4,7 @@
  * twelfth image is deleted, so that every repository loses some and every shared layer stays.
  */
 import { existsSync, readdirSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ManifestFacts } from "../tree.ts";
 import { blobsPath, TreeWriter } from "../tree.ts";
@@ -32,6 +32,7 @@ const allBlobs = imageCount * 4 + sharedLayerCount;
 /** The tree, made now when it is not there yet; some images may be deleted in it. */
 export async function openImageTree({ settings }: Context): Promise<string> {
   const tree = join(settings.workDirectory, `images-${formatVersion}`);
+  if (existsSync(foreignMark(tree))) await rm(tree, { recursive: true });
   if (!existsSync(tree)) {
     console.error(`making the images to collect in ${tree}, once …`);
     const unfinished = `${tree}.new`;
@@ -41,6 +42,21 @@ export async function openImageTree({ settings }: Context): Promise<string> {
     await rename(unfinished, tree);
   }
   return tree;
+}
+
+/**
+ * Runs `work`, which puts blobs of its own into the tree and takes them out again. When it is
+ * broken off, the tree is made anew for the next one.
+ */
+export async function withForeignBlobs<T>(tree: string, work: () => Promise<T>): Promise<T> {
+  await writeFile(foreignMark(tree), "");
+  const result = await work();
+  await rm(foreignMark(tree));
+  return result;
+}
+
+function foreignMark(tree: string): string {
+  return join(tree, "foreign-blobs");
 }
 
 export interface MendedTree {

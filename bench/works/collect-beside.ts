@@ -13,7 +13,13 @@ import {
   verifyImages,
 } from "../collection/berth-collection.ts";
 import type { MendedTree } from "../collection/image-tree.ts";
-import { collectedBlobs, listBlobs, mendImages, openImageTree } from "../collection/image-tree.ts";
+import {
+  collectedBlobs,
+  listBlobs,
+  mendImages,
+  openImageTree,
+  withForeignBlobs,
+} from "../collection/image-tree.ts";
 import { pushImages, verifyPushes } from "../image-pushes.ts";
 import { pullPaths } from "../load.ts";
 import { run } from "../process.ts";
@@ -109,7 +115,11 @@ function compare({ without, during }: Windows, { of, isRate }: View): Measuremen
 }
 
 async function measureWindows(context: Context): Promise<Windows> {
-  const images = mendImages(await openImageTree(context));
+  const tree = await openImageTree(context);
+  return withForeignBlobs(tree, () => measureIn(mendImages(tree), context));
+}
+
+async function measureIn(images: MendedTree, context: Context): Promise<Windows> {
   const before = listBlobs(images.tree);
   const server = await startCollectingServer({
     dataDirectory: images.tree,
