@@ -37,8 +37,7 @@ export async function endBlobs(
 ): Promise<void> {
   await removeLinkFiles(linked, { links, locks });
   await blobs.emptyTrash(digests);
-  if (linked.size > 0) await metadata.collection.unlink(linked);
-  await metadata.collection.forget(digests);
+  await metadata.collection.forget(digests, linked.keys());
 }
 
 function removeLinkFiles(

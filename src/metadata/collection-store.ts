@@ -62,8 +62,11 @@ export interface CollectionStore {
   recordUnlinked(blobs: readonly FoundBlob[]): Promise<void>;
   /** As `removeBlob` of the store, for many. */
   unlink(links: Links): Promise<void>;
-  /** Removes the rows, and the links, of blobs whose bytes are gone; not of one referenced. */
-  forget(digests: readonly Digest[]): Promise<void>;
+  /**
+   * Removes the rows, and the links, of blobs whose bytes are gone; not of one referenced.
+   * `linkedIn` had the links: a comparison that has read them before is outdated.
+   */
+  forget(digests: readonly Digest[], linkedIn?: Iterable<RepositoryName>): Promise<void>;
 }
 
 /** By the repository, what it has a link to. */

@@ -203,9 +203,11 @@ export class SqlCollectionStore implements CollectionStore {
     });
   }
 
-  forget(digests: readonly Digest[]): Promise<void> {
+  forget(digests: readonly Digest[], linkedIn: Iterable<RepositoryName> = []): Promise<void> {
     const rows = [...digests].sort().map((digest) => ({ digest }));
+    const repositories = [...linkedIn].sort().map((repository) => ({ repository }));
     return this.#write(async (transaction) => {
+      await transaction.runAll(this.#writing.countUp, repositories);
       await transaction.runAll(this.#writing.unlinkEverywhere, rows);
       await transaction.runAll(this.#writing.forget, rows);
     });
