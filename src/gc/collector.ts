@@ -72,8 +72,8 @@ export interface RoundResult {
 
 /** Blobs that are locked together, and whose folders are synced together. */
 const blobsPerBatch = 100;
-/** While the disk has one of them, the rows of the other are asked. */
-const batchesAtOnce = 2;
+/** While the disk has some of them, the rows of another are asked. */
+const batchesAtOnce = 4;
 
 const entriesPerBatch = 500;
 const holdersMax = 3;

@@ -21,8 +21,8 @@ const repositoriesAtOnce = 4;
 const linksPerBatch = 100;
 /** Loose links that are looked for before they are removed. */
 const linksPerPass = 1_000;
-/** While the disk has one of them, the rows of the other are asked. */
-const batchesAtOnce = 2;
+/** While the disk has some of them, the rows of another are asked. */
+const batchesAtOnce = 4;
 
 /**
  * Ends blobs that are in the trash. Links before bytes: a link to nothing would promise a blob
