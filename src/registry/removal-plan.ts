@@ -21,6 +21,8 @@ export interface RemovalPlan {
   readonly blocked: readonly Blocked[];
   /** Signatures and the like: they stay, and lose what they are about. */
   readonly referrers: readonly LostSubject[];
+  /** What goes for good: it cannot be read, so nobody knows what would have to come back. */
+  readonly final: readonly (TagLoss | ManifestLoss)[];
   /** Of blobs that nothing else references. */
   readonly freedBytes: number;
 }
@@ -92,6 +94,7 @@ class Planner {
       immutable: this.#immutable(),
       blocked: await this.#blocked(manifests),
       referrers: await this.#referrers(manifests),
+      final: await this.#final(manifests),
       freedBytes: await this.#freedBytes(manifests),
     };
   }
@@ -200,6 +203,18 @@ class Planner {
       }
     }
     return lost;
+  }
+
+  async #final(manifests: readonly ManifestLoss[]): Promise<readonly (TagLoss | ManifestLoss)[]> {
+    const isReadable = async (name: RepositoryName, digest: Digest): Promise<boolean> =>
+      (await this.#context.lookup.findManifest(name, digest)) !== undefined &&
+      (await this.#context.reader.parsed(digest)) !== undefined;
+    const final: (TagLoss | ManifestLoss)[] = [];
+    for (const loss of [...this.#tags.values(), ...manifests]) {
+      const { name, digest } = loss;
+      if (digest === undefined || !(await isReadable(name, digest))) final.push(loss);
+    }
+    return final;
   }
 
   /** Bytes of the blobs that only these manifests name. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { systemRandom } from "../../base/random.ts";
 import { hourMs, nameOf, openTestRegistry } from "../../registry/test-support.ts";
+import { blobKey } from "../../storage/layout.ts";
 import { createPrometheus } from "../../telemetry/prometheus.ts";
 import { Collection } from "../collection.ts";
 import { RetentionRuns } from "../retention-runs.ts";
@@ -203,6 +204,34 @@ test("without undo a deletion says that it is final", async () => {
   expect((await rm(`team/app@${digest}`)).lines.at(-1)).toBe(
     "this cannot be taken back: trash.retention is 0",
   );
+});
+
+test("what cannot be read is gone for good, and neither the preview nor the answer promises it back", async () => {
+  const { image, preview, rm, run, context, objects } = await rig();
+  const sound = await image(app, "one", { tag: "v1" });
+  const damaged = await image(app, "two", { tag: "v2" });
+  await objects.put(blobKey(damaged), new TextEncoder().encode("damaged"));
+  context.reader.forget(damaged);
+  const why = "it cannot be read, so nobody knows what belongs to it";
+  expect((await preview(`team/app@${damaged}`)).lines.at(-1)).toBe(
+    `it cannot be taken back: ${why}`,
+  );
+  expect((await preview("team/app")).lines.slice(-3)).toEqual([
+    "until 2026-01-08 00:00:00Z it can be taken back",
+    `but team/app:v2 cannot be: ${why}`,
+    `but team/app@${damaged} cannot be: ${why}`,
+  ]);
+  const mixed = await rm("team/app:v1", `team/app:v2`);
+  expect(mixed.lines.slice(-2)).toEqual([
+    expect.stringContaining("this takes it back: berth trash restore"),
+    expect.stringMatching(/^but team\/app:v2 is gone for good: it could not be read/),
+  ]);
+  const { lines } = await rm(`team/app@${damaged}`);
+  expect(lines.at(-1)).toStartWith("this cannot be taken back: it could not be read");
+  expect((await run("trash ls")).lines).toEqual([
+    expect.stringContaining("by root with berth rm"),
+    expect.stringContaining(`team/app:v1@${sound}`),
+  ]);
 });
 
 test("a registry that is read-only deletes and restores nothing", async () => {
