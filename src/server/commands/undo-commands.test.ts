@@ -151,7 +151,7 @@ test("a repository goes with all it has, and the trash lists, restores and forge
   expect(listed[0]).toBe(`${operation}  deleted 2026-01-01 00:00:00Z by root with berth rm`);
   expect(listed[1]).toContain(`team/app:v1@${digest}`);
   expect((await run("trash ls", { repository: "other/app" })).lines).toEqual([
-    "the trash is empty",
+    "the trash has nothing of other/app",
   ]);
   expect((await run("trash restore", { entry: operation })).exit).toBe(0);
   expect(await pulled(app, "v1")).toBe(digest);
