@@ -1,6 +1,7 @@
 import { everything } from "../../base/glob.ts";
 import { markAndSweep } from "../../gc/mark-and-sweep.ts";
 import { RetentionRuns } from "../retention-runs.ts";
+import { actorIn } from "./actor.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { gcPreview, gcRun } from "./gc.ts";
 import { countText, sizeText } from "./text.ts";
@@ -23,30 +24,36 @@ export async function garbageCollect(
 
 async function collectBeside(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const isDryRun = args.flag("dryRun");
-  if (args.flag("deleteUntagged")) await deleteUntagged(parts, isDryRun);
+  const isDone = !args.flag("deleteUntagged") || (await deleteUntagged(parts, args));
   const exit = await (isDryRun ? gcPreview(parts) : gcRun(parts, args));
   parts.print(
     "the registry is running: what clients were told of lately waits for its grace, and what " +
       "was deleted for its undo time (berth gc why DIGEST, berth trash purge)",
   );
-  return exit;
+  return isDone ? exit : 1;
 }
 
-/** What `-m` deletes, if nobody was told of it within the grace: somebody may be about to tag it. */
-async function deleteUntagged(parts: CommandParts, isDryRun: boolean): Promise<void> {
+/**
+ * What `-m` deletes, if nobody was told of it within the grace: somebody may be about to tag it.
+ * No tag goes, also not one of a signature whose subject is gone. False when it had to end early.
+ */
+async function deleteUntagged(parts: CommandParts, args: CommandArguments): Promise<boolean> {
   const { config, opened, print, signal } = parts;
+  const isDryRun = args.flag("dryRun");
   const rule = {
     repositories: [everything],
     keep: { tags: [] },
-    protect: [],
+    protect: [everything],
     untaggedAfterMs: config.gc.graceMs,
   };
   const runs = new RetentionRuns({
     ...parts,
     opened,
     config: { ...config.retention, rules: [rule] },
+    actor: actorIn(args, "berth garbage-collect"),
   });
   let count = 0;
+  let halted: string | undefined;
   const say = (name: string, reference: string): void => {
     count += 1;
     if (isDryRun) print(`${name}: manifest eligible for deletion: ${reference}`);
@@ -60,13 +67,16 @@ async function deleteUntagged(parts: CommandParts, isDryRun: boolean): Promise<v
       }
     }
   } else {
-    await runs.run({
+    const result = await runs.run({
       signal,
       isFull: true,
       say: (deletion) => say(deletion.repository, deletion.reference),
     });
+    ({ halted } = result);
   }
+  if (halted !== undefined) print(`no more untagged manifests: ${halted}`);
   print(`${countText(count, "untagged manifest")} ${isDryRun ? "would go" : "deleted"}`);
+  return halted === undefined;
 }
 
 async function collectAlone(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {

@@ -6,6 +6,7 @@ import {
   nameOf,
   openTestRegistry,
   type TestRegistry,
+  tagOf,
 } from "../../registry/test-support.ts";
 import { Collection } from "../collection.ts";
 import { RetentionRuns } from "../retention-runs.ts";
@@ -107,6 +108,41 @@ test("garbage-collect beside a server is a round: leases and undo hold, untagged
   expect(late.text).toContain("1 untagged manifest deleted");
   expect(late.text).toContain("the registry is running");
   expect(await lookup(untagged)).toBe(false);
+});
+
+test("garbage-collect -m deletes no tag, and the dry run says what the run does", async () => {
+  const { image, run, pass, activity } = await rig();
+  const subject = await image(app, "signed", { tag: "v1" });
+  const signature = `${subject.replace(":", "-")}.sig`;
+  await image(app, "signature", { tag: signature });
+  await run("rm", { targets: [`team/app@${subject}`] });
+  const untagged = await image(app, "untagged");
+  await pass(300);
+  await run("gc run");
+  await pass(30);
+  await run("gc run");
+  const dry = await run("garbage-collect", { deleteUntagged: true, dryRun: true, user: "anna" });
+  expect(dry.text).toContain("1 untagged manifest would go");
+  const late = await run("garbage-collect", { deleteUntagged: true, user: "anna" });
+  expect(late.text).toContain(
+    `team/app: manifest deleted: ${untagged}\n1 untagged manifest deleted`,
+  );
+  expect((await activity.listTagEvents(app, { limit: 1 }))[0]?.tag).not.toBe(tagOf(signature));
+  const [entry] = await activity.trash.list({ limit: 1 });
+  expect(entry?.by).toEqual({ name: "anna", client: "berth garbage-collect" });
+});
+
+test("garbage-collect -m says why it deletes nothing when ages mean little", async () => {
+  const { image, run, pass, clock } = await rig();
+  await image(app, "untagged");
+  await pass(30);
+  await run("gc run");
+  await run("garbage-collect", { deleteUntagged: true });
+  await image(app, "another");
+  clock.step(-10 * hourMs);
+  const { exit, text } = await run("garbage-collect", { deleteUntagged: true });
+  expect(text).toContain("no more untagged manifests: ");
+  expect(exit).toBe(1);
 });
 
 test("garbage-collect alone with the storage does it at once, but for what can be taken back", async () => {
