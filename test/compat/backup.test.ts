@@ -118,6 +118,32 @@ for (const fullCopy of [false, true]) {
   });
 }
 
+test("what collection has moved to the trash is not broken: it is left out without a word", async () => {
+  const opened = await start();
+  const [, , needed = ""] = await pushImage(opened, {
+    repository: "team/app",
+    tag: "v1",
+    layer: "needed",
+  });
+  const manifest = await pushImage(opened, { repository: "team/app", tag: "v2", layer: "garbage" });
+  const [digest, config, layer] = manifest.map((text) => text as Digest);
+  const name = nameOf("team/app");
+  if (digest === undefined || config === undefined || layer === undefined) expect.unreachable();
+  await opened.registry.manifests.remove(name, { kind: "digest", digest }, {});
+  await opened.context.blobs.trash([config, layer]);
+  const { exit, lines } = await backUp(opened);
+  expect(lines.join("\n")).not.toContain("at the source");
+  expect(exit).toBe(0);
+  expect(existsSync(pathOf(backupFolder, layer))).toBe(false);
+  expect((await fsck(backupFolder)).filter((line) => line.startsWith("error"))).toEqual([]);
+  // One that a manifest needs is broken all the same.
+  await opened.context.blobs.trash([needed as Digest]);
+  rmSync(backupFolder, { recursive: true });
+  const broken = await backUp(opened);
+  expect(broken.lines.join("\n")).toContain("1 blob is broken at the source");
+  expect(broken.exit).toBe(1);
+});
+
 describe("a second backup", () => {
   test("copies what is new, and takes away what was deleted", async () => {
     const opened = await start();

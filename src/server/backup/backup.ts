@@ -46,6 +46,7 @@ export async function backUp(parts: CommandParts, options: BackupOptions): Promi
     ...{ source, target, targetFolder, random, signal, counts },
     links: !options.isFullCopy,
     pace: new Pace({ bytesPerSecond, clock, sleep: systemSleep, signal }),
+    isCollected: (digest) => isCollected(digest, parts),
     print: parts.print,
   };
   const seen = new Set<string>();
@@ -138,6 +139,12 @@ async function isNeeded(digest: Digest, { opened }: CommandParts): Promise<boole
   if ((await metadata.repositoriesWithBlob(digest, 1)).length > 0) return true;
   if ((await metadata.repositoriesNaming(digest, 1)).length > 0) return true;
   return (await quarantine.sizeOf(digest)) !== undefined;
+}
+
+/** Its links go with its bytes, a grace later; until then they lead to nothing that is needed. */
+async function isCollected(digest: Digest, { opened }: CommandParts): Promise<boolean> {
+  if ((await opened.context.blobs.sizeInTrash(digest)) === undefined) return false;
+  return (await opened.metadata.collection.stateOf(digest))?.isReferenced !== true;
 }
 
 async function backUpRecords({ config }: CommandParts, targetFolder: string): Promise<void> {
