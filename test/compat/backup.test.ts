@@ -145,6 +145,16 @@ test("what collection has moved to the trash is not broken: it is left out witho
 });
 
 describe("a second backup", () => {
+  test("gives no good copy up for a second name of damaged bytes", async () => {
+    const opened = await start();
+    const image = { repository: "team/app", tag: "v1", layer: "layer" };
+    const [, , layer = ""] = await pushImage(opened, image);
+    await backUp(opened, { fullCopy: true });
+    writeFileSync(pathOf(registryFolder, layer), "lajer");
+    await backUp(opened);
+    expect(readFileSync(pathOf(backupFolder, layer), "utf8")).toBe("layer");
+  });
+
   test("copies what is new, and takes away what was deleted", async () => {
     const opened = await start();
     const image = { repository: "team/app", layer: "first" };
