@@ -40,7 +40,7 @@ export async function runCommand(config: Config, call: CommandCall): Promise<Exi
     const response = await callServer(controlPath(rootFolder), call);
     if (response !== undefined) return await readAnswer(response, call.print);
   } catch (error) {
-    throw sentenceOf(error, call);
+    throw sentenceOf(error, call, controlPath(rootFolder));
   }
   return runHere(config, rootFolder, call);
 }
@@ -82,11 +82,12 @@ async function callServer(path: string, call: CommandCall): Promise<Response | u
 }
 
 /** What to tell a person whose command has failed on its way; what it said itself stays. */
-function sentenceOf(error: unknown, { name, signal }: CommandCall): unknown {
+function sentenceOf(error: unknown, { name, signal }: CommandCall, path: string): unknown {
   if (signal.aborted) return new Error(`interrupted: the server ends ${name} as soon as it can`);
   const code = codeOf(error);
   // It took the call: the answer begins with the command's first line.
   if (code === "ECONNRESET") return new Error(wentAway);
+  if (code === "EACCES" || code === "EPERM") return new Error(notAllowed(path));
   return code === "" ? error : new Error("the server does not answer", { cause: error });
 }
 
@@ -103,6 +104,10 @@ function codeOf(error: unknown): string {
 
 const wentAway =
   "the server went away before the command ended: it was stopped (http.draintimeout) or killed";
+
+function notAllowed(path: string): string {
+  return `this user may not write to ${path}: run the command as the user that the server runs as, or as root`;
+}
 
 async function readAnswer(response: Response, print: (line: string) => void): Promise<ExitCode> {
   for await (const line of linesOf(response)) {
