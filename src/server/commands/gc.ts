@@ -80,6 +80,9 @@ export async function gcStatus(parts: CommandParts): Promise<ExitCode> {
           `then ${seconds(trashGraceMs)} in the trash`
       : "collection is off (gc.enabled): only berth gc run collects",
   );
+  if (config.storage.maintenance.readOnly.isEnabled) {
+    print("no round begins, because the registry is read-only (storage.maintenance.readonly)");
+  }
   const last = await collection.lastRound();
   if (last === undefined) print("no round has ended yet");
   else {

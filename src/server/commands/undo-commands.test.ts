@@ -282,4 +282,5 @@ test("a registry that is read-only is changed by no command", async () => {
   }
   expect((await run("fsck")).exit).toBe(0);
   expect((await run("gc preview")).exit).toBe(0);
+  expect((await run("gc status")).lines[1]).toStartWith("no round begins, because");
 });
