@@ -1,5 +1,7 @@
+import type { CollectedBlob } from "../../activity/collected-store.ts";
 import { everything } from "../../base/glob.ts";
 import { markAndSweep } from "../../gc/mark-and-sweep.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { RetentionRuns } from "../retention-runs.ts";
 import { actorIn } from "./actor.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
@@ -100,15 +102,18 @@ async function collectAlone(parts: CommandParts, args: CommandArguments): Promis
     keeps: async (digest) => (await opened.activity.trash.keptAmong([digest])).has(digest),
     say: args.flag("quiet") ? () => undefined : print,
   });
-  // The metadata follows the layout, here as everywhere.
   if (!isDryRun) {
+    const gone = [...result.removed, ...result.endedTrash];
+    await noteCollected(gone, parts);
+    // The metadata follows the layout, here as everywhere.
     await opened.registry.adoption.rebuild(parts.signal);
-    await collection.forget(result.endedTrash);
+    await collection.forget(gone);
   }
   const removed = isDryRun ? "would be removed" : "removed";
   print(
-    `${result.markedBlobs} blobs marked; ${result.removedBlobs} blobs ` +
-      `(${sizeText(result.freedBytes)}) and ${result.removedManifests} manifests ${removed}`,
+    `${countText(result.markedBlobs, "blob")} marked; ` +
+      `${countText(result.removedBlobs, "blob")} (${sizeText(result.freedBytes)}) and ` +
+      `${countText(result.removedManifests, "manifest")} ${removed}`,
   );
   if (result.endedTrash.length > 0) {
     const count = countText(result.endedTrash.length, "blob");
@@ -121,4 +126,21 @@ async function collectAlone(parts: CommandParts, args: CommandArguments): Promis
     );
   }
   return 0;
+}
+
+/** For `berth gc why`, from what is still known of them. */
+async function noteCollected(
+  digests: readonly Digest[],
+  { opened, clock }: CommandParts,
+): Promise<void> {
+  const atMs = clock.nowMs();
+  const notes: CollectedBlob[] = [];
+  for (const digest of digests) {
+    const state = await opened.metadata.collection.stateOf(digest);
+    if (state?.sizeBytes === undefined) continue;
+    const { sizeBytes, touchedAtMs, trashedAtMs = atMs } = state;
+    const holders = await opened.metadata.repositoriesWithBlob(digest, 3);
+    notes.push({ digest, sizeBytes, atMs, touchedAtMs, trashedAtMs, heldBy: holders.join(", ") });
+  }
+  if (notes.length > 0) await opened.activity.collected.record(notes);
 }

@@ -86,10 +86,13 @@ function whereItWent({ collected, references, frozen }: Reasons): readonly strin
     return frozen.length > 0 ? [] : ["  nothing is recorded of it in the last 90 days"];
   }
   const { atMs, touchedAtMs, trashedAtMs, sizeBytes, heldBy } = collected;
-  return [
+  const unused =
     `  it was collected ${timeText(atMs)}, ${sizeText(sizeBytes)}: no manifest named it, ` +
-      `nobody had asked for it since ${timeText(touchedAtMs)}, and it had been in the trash ` +
-      `since ${timeText(trashedAtMs)}`,
+    `nobody had asked for it since ${timeText(touchedAtMs)}, and `;
+  return [
+    trashedAtMs < atMs
+      ? `${unused}it had been in the trash since ${timeText(trashedAtMs)}`
+      : `${unused}garbage-collect ran without a server`,
     ...(heldBy === "" ? [] : [`  at last it was shown by ${heldBy}`]),
   ];
 }

@@ -146,15 +146,23 @@ test("garbage-collect -m says why it deletes nothing when ages mean little", asy
 });
 
 test("garbage-collect alone with the storage does it at once, but for what can be taken back", async () => {
-  const { blob, image, registry, run, context } = await rig(false);
+  const { blob, image, registry, run, why, pass, context } = await rig(false);
   const orphan = await blob(app, "orphan");
   const deleted = await image(app, "deleted", { tag: "v1" });
   await registry.manifests.remove(app, { kind: "digest", digest: deleted }, {});
   const { exit, text } = await run("garbage-collect");
   expect(exit).toBe(0);
-  expect(text).toContain("1 blobs (6 B) and 0 manifests removed");
+  expect(text).toContain("1 blob (6 B) and 0 manifests removed");
   expect(text).toContain("3 blobs kept, because what needs them was deleted lately");
   expect(await context.blobs.sizeOf(orphan)).toBeUndefined();
+  expect((await why(orphan)).text).toBe(
+    `${orphan} is not here\n  it was collected 2026-01-01 00:00:00Z, 6 B: no manifest named it, ` +
+      "nobody had asked for it since 2026-01-01 00:00:00Z, and garbage-collect ran without a " +
+      "server\n  at last it was shown by team/app",
+  );
+  // What is gone is not promised once more.
+  await pass(30);
+  expect((await run("gc preview")).text).not.toContain(orphan);
 });
 
 test("garbage-collect alone with the storage empties what is over in the trash, and says how much", async () => {
