@@ -136,6 +136,13 @@ test("one target that is not there stops the rest", async () => {
   expect((await rm(`team/app:latest@${latest}`)).exit).toBe(0);
 });
 
+test("a name is written without the registry's address, and whoever writes it is told", async () => {
+  const { rm, restore } = await rig();
+  const why = "localhost:5000/team/app:v1 begins with an address: leave it out, as in team/app:v1";
+  expect(rm("localhost:5000/team/app:v1")).rejects.toThrow(why);
+  expect(restore("localhost:5000/team/app:v1")).rejects.toThrow(why);
+});
+
 test("a repository goes with all it has, and the trash lists, restores and forgets it", async () => {
   const { image, preview, rm, run, restore, pulled, clock } = await rig();
   const digest = await image(app, "one", { tag: "v1" });
