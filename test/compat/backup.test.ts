@@ -316,6 +316,8 @@ describe("is refused", () => {
     mkdirSync(backupFolder);
     writeFileSync(join(backupFolder, "letters.txt"), "");
     expect(backUp(opened)).rejects.toThrow("neither empty nor a backup");
+    backupFolder = join(backupFolder, "letters.txt");
+    expect(backUp(opened)).rejects.toThrow("is a file: name a folder");
     backupFolder = join(registryFolder, "backup");
     expect(backUp(opened)).rejects.toThrow("lie in each other");
     backupFolder = folder;

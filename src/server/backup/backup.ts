@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import manifest from "../../../package.json" with { type: "json" };
 import { Pace, systemSleep } from "../../base/pace.ts";
@@ -88,6 +88,9 @@ function refuseFolder(sourceFolder: string, targetFolder: string): void {
     throw new Error(`${targetFolder} and the registry's folder ${sourceFolder} lie in each other`);
   }
   if (!existsSync(target) || existsSync(`${target}/${backupRecordKey}`)) return;
+  if (!statSync(target).isDirectory()) {
+    throw new Error(`${targetFolder} is a file: name a folder, new or empty or with a backup`);
+  }
   if (readdirSync(target).some((name) => name !== "lost+found")) {
     throw new Error(
       `${targetFolder} is neither empty nor a backup: it has no ${backupRecordKey}. ` +
