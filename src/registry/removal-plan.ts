@@ -4,6 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
 import { immutablePattern } from "./policy.ts";
+import { isDatabaseFailure } from "./recording.ts";
 import type { RemovalTarget } from "./removals.ts";
 
 /** What removing some targets would do. */
@@ -81,7 +82,7 @@ class Planner {
 
   async plan(targets: readonly RemovalTarget[]): Promise<RemovalPlan> {
     for (const target of new Map(targets.map((it) => [keyOf(it), it])).values()) {
-      await this.#context.adoption.adopt(target.name);
+      await this.#adopt(target.name);
       const isThere = await this.#addTarget(target);
       (isThere ? this.#targets : this.#unknown).push(target);
     }
@@ -97,6 +98,15 @@ class Planner {
       final: await this.#final(manifests),
       freedBytes: await this.#freedBytes(manifests),
     };
+  }
+
+  async #adopt(name: RepositoryName): Promise<void> {
+    try {
+      await this.#context.adoption.adopt(name);
+    } catch (error) {
+      // A full disk takes no rows, and deleting is how it gets room: what was known has to do.
+      if (!isDatabaseFailure(error)) throw error;
+    }
   }
 
   async #addTarget(target: RemovalTarget): Promise<boolean> {

@@ -1,5 +1,6 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { systemRandom } from "../../base/random.ts";
+import { RegistryError } from "../../oci/problems.ts";
 import { hourMs, nameOf, openTestRegistry } from "../../registry/test-support.ts";
 import { blobKey } from "../../storage/layout.ts";
 import { createPrometheus } from "../../telemetry/prometheus.ts";
@@ -239,6 +240,17 @@ test("what cannot be read is gone for good, and neither the preview nor the answ
     expect.stringContaining("by root with berth rm"),
     expect.stringContaining(`team/app:v1@${sound}`),
   ]);
+});
+
+test("a full disk that takes no rows stands in the way of no deletion", async () => {
+  const { image, rm, context, pulled } = await rig();
+  const digest = await image(app, "one", { tag: "v1" });
+  const adopt = spyOn(context.adoption, "adopt").mockImplementation(async () => {
+    throw new RegistryError("storageFull");
+  });
+  expect((await rm(`team/app@${digest}`)).exit).toBe(0);
+  adopt.mockRestore();
+  expect(await pulled(app, "v1")).toBeUndefined();
 });
 
 test("a registry that is read-only deletes and restores nothing", async () => {
