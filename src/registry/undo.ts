@@ -77,9 +77,9 @@ export class Undo {
   ): Promise<readonly Restored[]> {
     const { trash } = this.#context.activity;
     const entries = await trash.ofManifest(name, digest, entriesPerQuery);
-    // A tag that was deleted alone is no part of the manifest's deletion.
-    const deleted = entries.filter((entry) => entry.action !== "delete tag");
-    const together = deleted.filter((entry) => entry.operation === deleted[0]?.operation);
+    // A tag that was deleted by itself, in another call, is no part of the manifest's deletion.
+    const operation = entries.find((entry) => entry.action !== "delete tag")?.operation;
+    const together = entries.filter((entry) => entry.operation === operation);
     if (together.length > 0) return this.#restoreAll(together, options);
     return [{ name, digest, outcome: await this.#bringManifest({ name, digest }, options) }];
   }

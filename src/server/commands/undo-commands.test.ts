@@ -93,6 +93,17 @@ test("a manifest takes its tags along; signatures stay, and shared bytes do not 
   });
 });
 
+test("a manifest comes back with the tags that were named in the call that deleted it", async () => {
+  const { image, rm, restore, pulled } = await rig();
+  const digest = await image(app, "one", { tag: "v1" });
+  for (const tag of ["v2", "earlier"]) await image(app, "one", { tag });
+  await rm("team/app:earlier");
+  await rm("team/app:v1", `team/app@${digest}`);
+  expect((await restore(`team/app@${digest}`)).exit).toBe(0);
+  expect([await pulled(app, "v1"), await pulled(app, "v2")]).toEqual([digest, digest]);
+  expect(await pulled(app, "earlier")).toBeUndefined();
+});
+
 test("what an index needs is refused, unless the index goes in the same call", async () => {
   const { image, index, preview, rm, pulled } = await rig();
   const child = await image(app, "one");
