@@ -1,5 +1,6 @@
 import type { TrashEntry, TrashPage } from "../activity/trash-store.ts";
 import type { Digest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { Actor } from "./actor.ts";
@@ -27,6 +28,8 @@ export type RestoreOutcome =
   | { readonly kind: "moved"; readonly current: Digest }
   /** Refused: these bytes are gone. */
   | { readonly kind: "gone"; readonly missing: readonly Digest[] }
+  /** Refused: the configuration lets nobody move that tag. */
+  | { readonly kind: "immutable"; readonly why: string }
   /** Neither the history nor the trash knows of it. */
   | { readonly kind: "unknown" };
 
@@ -161,7 +164,14 @@ export class Undo {
   async #restoreOne(entry: TrashEntry, options: RestoreOptions): Promise<Restored> {
     const { repository: name, digest } = entry;
     if (entry.kind === "tag") {
-      return this.#restoreTag({ name, tag: entry.tag, digest, entry }, options);
+      const { tag } = entry;
+      try {
+        return await this.#restoreTag({ name, tag, digest, entry }, options);
+      } catch (error) {
+        // One tag that may not move keeps nothing else from coming back.
+        if (!(error instanceof RegistryError) || error.reason !== "tagImmutable") throw error;
+        return { name, tag, digest, outcome: { kind: "immutable", why: error.message } };
+      }
     }
     return { name, digest, outcome: await this.#bringManifest({ name, digest, entry }, options) };
   }

@@ -1,4 +1,5 @@
 import { expect, spyOn, test } from "bun:test";
+import { everything } from "../../base/glob.ts";
 import { systemRandom } from "../../base/random.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import { hourMs, nameOf, openTestRegistry } from "../../registry/test-support.ts";
@@ -294,6 +295,28 @@ test("an immutable tag stops a deletion before it begins, and a restore says why
   expect(await pulled(app, "latest")).toBe(digest);
   const other = await image(app, "two", { tag: "latest" });
   expect(restore(`team/app:v1@${other}`, true)).rejects.toThrow("is immutable");
+});
+
+test("an immutable tag that was pushed anew keeps nothing else of a repository from coming back", async () => {
+  const { image, rm, restore, pulled, context } = await rig();
+  const first = await image(app, "one", { tag: "stable" });
+  const digest = await image(app, "two", { tag: "latest" });
+  await rm("team/app");
+  const second = await image(app, "three", { tag: "stable" });
+  const stable = { text: "stable", matches: (name: string) => name === "stable" };
+  const rule = { repositories: [everything], tags: [stable], except: [] };
+  Object.assign(context.policy, { immutableTags: [rule] });
+  const { exit, lines } = await restore("team/app", true);
+  expect(exit).toBe(1);
+  expect(lines).toContain(`team/app:latest is ${digest} again`);
+  expect(lines).toContainEqual(
+    expect.stringContaining(
+      "team/app:stable cannot be restored: tag stable of team/app is immutable",
+    ),
+  );
+  expect(await pulled(app, "stable")).toBe(second);
+  expect(await pulled(app, "latest")).toBe(digest);
+  expect(await context.lookup.findManifest(app, first)).toBeDefined();
 });
 
 test("a registry that is read-only is changed by no command", async () => {
