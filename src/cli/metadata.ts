@@ -1,5 +1,6 @@
 import { countMetadataDifferences, rebuildMetadata } from "../server/metadata-commands.ts";
 import { loadConfigFile } from "./config-file.ts";
+import { printLine } from "./print-line.ts";
 
 /** `berth metadata rebuild [config.yml]` */
 export async function runMetadataRebuild(path: string | undefined): Promise<number> {
@@ -12,8 +13,7 @@ export async function runMetadataRebuild(path: string | undefined): Promise<numb
 
 /** `berth metadata verify [config.yml]`: 1 when there is a difference. */
 export async function runMetadataVerify(path: string | undefined): Promise<number> {
-  const print = (line: string): void => void process.stdout.write(`${line}\n`);
-  const count = await countMetadataDifferences(loadConfigFile(path).loaded.config, print);
-  print(count === 0 ? "the metadata agrees with the storage" : `${count} differences`);
+  const count = await countMetadataDifferences(loadConfigFile(path).loaded.config, printLine);
+  printLine(count === 0 ? "the metadata agrees with the storage" : `${count} differences`);
   return count === 0 ? 0 : 1;
 }
