@@ -8,7 +8,7 @@ import type { RegistryContext } from "./context.ts";
 import { shareDigests } from "./lock-digests.ts";
 import { restoreManifest } from "./manifest-restorer.ts";
 import { moveTag } from "./move-tag.ts";
-import { earlierDigestOf } from "./tag-history.ts";
+import { earlierDigestOf, lastPushMs } from "./tag-history.ts";
 
 /** What came of bringing one name back. */
 export interface Restored {
@@ -147,16 +147,25 @@ export class Undo {
     return (await lookup.findTag(repository, entry.tag))?.digest !== digest;
   }
 
-  /** Manifests first: the tags find them in their place. */
+  /**
+   * Manifests first: the tags find them in their place. Then the tags as they were pushed, the
+   * oldest first: rules of retention go by which is newer.
+   */
   async #restoreAll(
     entries: readonly TrashEntry[],
     options: RestoreOptions,
   ): Promise<readonly Restored[]> {
+    const tags: { readonly entry: TrashEntry; readonly pushedAtMs: number }[] = [];
+    for (const entry of entries) {
+      if (entry.kind !== "tag") continue;
+      const pushedAtMs = await lastPushMs(entry.repository, entry, this.#context.activity);
+      tags.push({ entry, pushedAtMs });
+    }
+    tags.sort((a, b) => a.pushedAtMs - b.pushedAtMs);
+    const manifests = entries.filter(({ kind }) => kind === "manifest");
     const restored: Restored[] = [];
-    for (const kind of ["manifest", "tag"] as const) {
-      for (const entry of entries) {
-        if (entry.kind === kind) restored.push(await this.#restoreOne(entry, options));
-      }
+    for (const entry of [...manifests, ...tags.map((it) => it.entry)]) {
+      restored.push(await this.#restoreOne(entry, options));
     }
     return restored;
   }
