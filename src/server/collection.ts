@@ -73,6 +73,11 @@ export class Collection {
     return this.#preview.preview();
   }
 
+  /** Why a round would collect nothing now, because ages cannot be believed; or undefined. */
+  clockProblem(): Promise<string | undefined> {
+    return this.#collector.clockProblem();
+  }
+
   reasonsFor(digest: Digest): Promise<Reasons> {
     return reasonsFor(digest, this.#options.context);
   }

@@ -132,6 +132,18 @@ test("garbage-collect -m deletes no tag, and the dry run says what the run does"
   expect(entry?.by).toEqual({ name: "anna", client: "berth garbage-collect" });
 });
 
+test("a preview says when a round would do nothing of it", async () => {
+  const { blob, run, pass, clock } = await rig();
+  const orphan = await blob(app, "orphan");
+  await run("gc run");
+  await pass(30);
+  expect((await run("gc preview")).text).not.toContain("nothing now");
+  clock.step(2 * hourMs);
+  const { text } = await run("gc preview");
+  expect(text).toContain(`trash    ${orphan}`);
+  expect(text).toContain("but a round would do nothing now: the clock was set");
+});
+
 test("garbage-collect -m says why it deletes nothing when ages mean little", async () => {
   const { image, run, pass, clock } = await rig();
   await image(app, "untagged");
