@@ -82,6 +82,18 @@ test("why follows a layer through its life: reference, undo, lease, trash, gone"
   expect(gone.text).toContain("at last it was shown by team/app");
 });
 
+test("why of a blob that was pushed anew says that only an older copy is in the trash", async () => {
+  const { blob, image, run, why, pass } = await rig();
+  const layer = await blob(app, "layer");
+  await pass(30);
+  expect((await run("gc run")).text).toContain(`trashed  ${layer}`);
+  await image(app, "layer", { tag: "v1" });
+  const { text } = await why(layer);
+  expect(text).not.toContain("it is in the trash");
+  expect(text).toContain("is in the trash and goes with a round after 2026-01-03");
+  expect(text).toContain("reference: it is layer of manifest");
+});
+
 test("status says what the last round did, and why of an unknown digest that nothing is known", async () => {
   const { blob, run, why, pass } = await rig();
   expect((await run("gc status")).text).toContain("no round has ended yet");
