@@ -38,12 +38,26 @@ test("a storage that cannot be opened is named with the system's reason", () => 
   expect(exitCode).toBe(1);
 });
 
-function run(file: string): { readonly exitCode: number; readonly stderr: string } {
+test("a configuration that is not there is named by every command in the same words", () => {
+  const file = join(folder, "none.yml");
+  const { stderr } = run(file);
+  expect(stderr).toStartWith(`berth: the configuration cannot be read: ENOENT`);
+  expect(run(file, ["config", "check"])).toEqual({ exitCode: 1, stderr });
+  expect(run(file, ["config", "show"])).toEqual({ exitCode: 1, stderr });
+});
+
+function run(
+  file: string,
+  command: readonly string[] = ["serve"],
+): { readonly exitCode: number; readonly stderr: string } {
   const main = join(import.meta.dir, "..", "main.ts");
   // Variables of the machine must not be laid over these files.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith("REGISTRY_")),
   );
-  const result = Bun.spawnSync([process.execPath, main, "serve", file], { env, stdout: "ignore" });
+  const result = Bun.spawnSync([process.execPath, main, ...command, file], {
+    env,
+    stdout: "ignore",
+  });
   return { exitCode: result.exitCode, stderr: result.stderr.toString() };
 }
