@@ -103,6 +103,7 @@ export class Wire {
     if (request.method === "OPTIONS") return emptyReply(204, { Allow: allowAt(path) });
     const route = parseRoute(request.method, path);
     seen.kind = route.kind;
+    this.#options.onRoute?.(route.kind);
     if ("name" in route) seen.repository = route.name;
     const { effect, accesses } = accessesOf(route);
     seen.effect = effect;
@@ -144,6 +145,8 @@ export interface WireOptions {
   readonly logger: Logger;
   /** Why no request is answered at the moment, if so: Distribution's 503 of a failing check. */
   readonly outOfRotation?: () => string | undefined;
+  /** Told of every request of which the route is known: `onAnswer` follows. Must be quick. */
+  readonly onRoute?: (kind: RouteKind) => void;
   /** Told of every answer: for the access log and the metrics. Must be quick. */
   readonly onAnswer?: (answered: Answered) => void;
 }

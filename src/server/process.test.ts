@@ -116,6 +116,42 @@ async function untilClosed(origin: string): Promise<void> {
   while (await isOpen()) await Bun.sleep(1);
 }
 
+test("requests are counted under all the names that dashboards for Distribution ask for", async () => {
+  using folder = testFolder();
+  const debugServer = '{addr: "127.0.0.1:0", prometheus: {enabled: true}}';
+  await using server = berth(folder, `${anywhere}  debug: ${debugServer}\n`);
+  const origin = await server.origin();
+  const debug = /"url":"([^"]+)"/.exec(server.log())?.[1] ?? "";
+  const lines = async (): Promise<readonly string[]> =>
+    (await (await fetch(`${debug}/metrics`)).text()).split("\n");
+  expect(await lines()).toContain('registry_http_in_flight_requests{handler="blob"} 0');
+  await fetch(origin + (await push(origin, 5_000)));
+
+  const begun = await fetch(`${origin}/v2/test/blobs/uploads/`, { method: "POST" });
+  const upload = connectPlain(portOf(origin), "127.0.0.1");
+  const head = `PATCH ${begun.headers.get("location")} HTTP/1.1\r\nHost: localhost\r\n`;
+  upload.write(`${head}Content-Length: 3\r\n\r\na`);
+  const oneIsRunning = 'registry_http_in_flight_requests{handler="blob_upload_chunk"} 1';
+  while (!(await lines()).includes(oneIsRunning)) await Bun.sleep(1);
+  upload.write("bc");
+  await once(upload, "readable");
+  upload.destroy();
+
+  const after = await lines();
+  for (const line of [
+    'registry_http_in_flight_requests{handler="blob_upload_chunk"} 0',
+    'registry_http_requests_total{handler="blob",method="get",code="200"} 1',
+    'registry_http_request_duration_seconds_count{handler="blob",method="get"} 1',
+    'registry_http_request_size_bytes_sum{handler="blob_upload"} 5000',
+    'registry_http_request_size_bytes_sum{handler="blob_upload_chunk"} 3',
+    'registry_http_response_size_bytes_sum{handler="blob"} 5000',
+    'registry_http_response_size_bytes_bucket{handler="blob",le="4096"} 0',
+    'registry_http_response_size_bytes_bucket{handler="blob",le="8192"} 1',
+  ]) {
+    expect(after).toContain(line);
+  }
+});
+
 test("a registry that is taken out of rotation answers 503 until it is put back", async () => {
   using folder = testFolder();
   await using server = berth(folder, `${anywhere}  debug: {addr: "127.0.0.1:0"}\n`);

@@ -257,7 +257,7 @@ async function createWire(
     settings: wireSettings(config),
     trust: proxyTrust(config.http.trustedProxies),
     outOfRotation: () => health.outOfRotation(),
-    onAnswer: requestObserver({
+    ...requestObserver({
       ...parts,
       activity,
       accessLog: config.log.accessLog,
