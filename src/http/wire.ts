@@ -95,6 +95,8 @@ export class Wire {
   async #process({ request, peer, seen }: Arrival): Promise<Reply> {
     const { settings, registry, authenticator, trust } = this.#options;
     const target = parseTarget(request.url, settings.urlBytesMax, request.headers);
+    const client = new Client({ headers: request.headers, peer, host: target.host }, trust);
+    seen.client = client;
     const path = withoutPrefix(target.path, settings.prefix);
     seen.path = path;
     const why = this.#options.outOfRotation?.();
@@ -107,8 +109,6 @@ export class Wire {
     if ("name" in route) seen.repository = route.name;
     const { effect, accesses } = accessesOf(route);
     seen.effect = effect;
-    const client = new Client({ headers: request.headers, peer, host: target.host }, trust);
-    seen.client = client;
     const credentials = new RequestCredentials(request.headers, client, settings);
     let identity: Identity = { kind: "anonymous", name: "" };
     if (accesses.length > 0) {

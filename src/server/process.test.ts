@@ -23,11 +23,12 @@ interface Berth extends AsyncDisposable {
   ended(): Promise<{ readonly code: number; readonly errors: string }>;
 }
 
-function berth(
-  folder: TestFolder,
-  http: string,
-  options: { readonly descriptor?: number; readonly uid?: number } = {},
-): Berth {
+interface BerthOptions {
+  readonly descriptor?: number;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+function berth(folder: TestFolder, http: string, options: BerthOptions = {}): Berth {
   const config = folder.write(
     "config.yml",
     `version: 0.1\nlog: {formatter: json}\nstorage: {filesystem: {rootdirectory: ${folder.path}/data}}\nhttp:\n${http}`,
@@ -35,17 +36,14 @@ function berth(
   return berthOn(config, options);
 }
 
-function berthOn(
-  config: string,
-  options: { readonly descriptor?: number; readonly uid?: number } = {},
-): Berth {
+function berthOn(config: string, options: BerthOptions = {}): Berth {
   const serve = `exec ${JSON.stringify(process.execPath)} ${main} serve ${config}`;
   const isGiven = options.descriptor !== undefined;
   const child = Bun.spawn(
     ["/bin/sh", "-c", isGiven ? `LISTEN_PID=$$ LISTEN_FDS=1 ${serve}` : serve],
     {
       stdio: ["ignore", "pipe", "pipe", ...(isGiven ? [options.descriptor ?? 0] : [])],
-      env: { PATH: process.env["PATH"] },
+      env: { PATH: process.env["PATH"], ...options.variables },
     },
   );
   let log = "";
@@ -150,6 +148,28 @@ test("requests are counted under all the names that dashboards for Distribution 
   ]) {
     expect(after).toContain(line);
   }
+});
+
+test("a variable that is ignored is named in the log", async () => {
+  using folder = testFolder();
+  await using server = berth(folder, anywhere, { variables: { REGISTRY_HTTP_ADR: ":1" } });
+  await server.origin();
+  const warning = server
+    .log()
+    .split("\n")
+    .find((line) => line.includes("there is no such key"));
+  expect(JSON.parse(warning ?? "{}")).toMatchObject({ variable: "REGISTRY_HTTP_ADR" });
+  expect(warning).not.toContain("undefined");
+});
+
+test("the access log has the client's address also for what was refused at once", async () => {
+  using folder = testFolder();
+  await using server = berth(folder, anywhere);
+  const origin = await server.origin();
+  await fetch(`${origin}/nothing`, { headers: { "X-Forwarded-For": "203.0.113.9" } });
+  server.process.kill("SIGTERM");
+  const lines = await new Response(server.process.stdout).text();
+  expect(lines).toMatch(/^203\.0\.113\.9 - - .*"GET \/nothing HTTP\/1\.1" 404 /m);
 });
 
 test("a registry that is taken out of rotation answers 503 until it is put back", async () => {
