@@ -38,6 +38,19 @@ test("a storage that cannot be opened is named with the system's reason", () => 
   expect(exitCode).toBe(1);
 });
 
+test("a password file that is a folder, as in Debian's own configuration, is named with its key", () => {
+  const file = join(folder, "debian.yml");
+  writeFileSync(
+    file,
+    `version: 0.1\nstorage: inmemory\nauth: {htpasswd: {realm: basic-realm, path: "${folder}"}}\n`,
+  );
+  const { exitCode, stderr } = run(file);
+  expect(stderr).toStartWith(
+    `berth: auth.htpasswd: ${folder} is a folder, and a file is needed: EISDIR: `,
+  );
+  expect(exitCode).toBe(1);
+});
+
 test("a configuration that is not there is named by every command in the same words", () => {
   const file = join(folder, "none.yml");
   const { stderr } = run(file);
