@@ -199,6 +199,9 @@ function runningServer(running: Running): RunningServer {
 
 async function close(running: Running, hurry: Promise<void>): Promise<void> {
   const { parts, opened, health, listener, debug, works, control } = running;
+  parts.logger.info("the registry is stopping; what is under way may end", {
+    withinMs: parts.config.http.drainTimeoutMs,
+  });
   health.drain();
   parts.ends.abort();
   // Commands too: what one of them changes after the lock is released meets another server.
