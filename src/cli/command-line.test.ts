@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -49,6 +49,30 @@ test("a password file that is a folder, as in Debian's own configuration, is nam
     `berth: auth.htpasswd: ${folder} is a folder, and a file is needed: EISDIR: `,
   );
   expect(exitCode).toBe(1);
+});
+
+test("a command on a folder without a registry says so, and makes nothing there", () => {
+  const root = join(folder, "not-mounted");
+  const file = join(folder, "not-mounted.yml");
+  writeFileSync(file, `version: 0.1\nstorage: {filesystem: {rootdirectory: "${root}"}}\n`);
+  const commands = [
+    ["backup", join(folder, "backup"), "--config"],
+    ["fsck", "--config"],
+    ["gc", "preview", "--config"],
+    ["garbage-collect"],
+    ["metadata", "verify"],
+    ["metadata", "rebuild"],
+  ];
+  for (const command of commands) {
+    expect(run(file, command)).toEqual({
+      exitCode: 1,
+      stderr:
+        `berth: there is no registry in ${root}; name the configuration of the one that you mean ` +
+        "(REGISTRY_CONFIGURATION_PATH works for every command)\n",
+    });
+  }
+  expect(existsSync(root)).toBe(false);
+  expect(existsSync(join(folder, "backup"))).toBe(false);
 });
 
 test("a configuration that is not there is named by every command in the same words", () => {
