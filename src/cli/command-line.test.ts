@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -66,6 +66,7 @@ test("a command on a folder without a registry says so, and makes nothing there"
   for (const command of commands) {
     expect(run(file, command)).toEqual({
       exitCode: 1,
+      stdout: "",
       stderr:
         `berth: there is no registry in ${root}; name the configuration of the one that you mean ` +
         "(REGISTRY_CONFIGURATION_PATH works for every command)\n",
@@ -75,18 +76,31 @@ test("a command on a folder without a registry says so, and makes nothing there"
   expect(existsSync(join(folder, "backup"))).toBe(false);
 });
 
+test("garbage-collect takes the values of its flags that Distribution takes", () => {
+  const root = join(folder, "collected");
+  mkdirSync(join(root, "docker/registry/v2"), { recursive: true });
+  const file = join(folder, "collected.yml");
+  writeFileSync(file, `version: 0.1\nstorage: {filesystem: {rootdirectory: "${root}"}}\n`);
+  const collect = (...flags: readonly string[]): string =>
+    run(file, ["garbage-collect", ...flags]).stdout;
+  expect(collect("--delete-untagged=true", "--dry-run=true")).toContain("would be removed");
+  expect(collect("-m=true", "-d=false", "--quiet=1")).toEndWith(" removed\n");
+  expect(collect("-d=false")).not.toContain("would be removed");
+  expect(run(file, ["garbage-collect", "--dry-run=perhaps"]).stderr).toContain("unknown option");
+});
+
 test("a configuration that is not there is named by every command in the same words", () => {
   const file = join(folder, "none.yml");
   const { stderr } = run(file);
   expect(stderr).toStartWith(`berth: the configuration cannot be read: ENOENT`);
-  expect(run(file, ["config", "check"])).toEqual({ exitCode: 1, stderr });
-  expect(run(file, ["config", "show"])).toEqual({ exitCode: 1, stderr });
+  expect(run(file, ["config", "check"])).toEqual({ exitCode: 1, stderr, stdout: "" });
+  expect(run(file, ["config", "show"])).toEqual({ exitCode: 1, stderr, stdout: "" });
 });
 
 function run(
   file: string,
   command: readonly string[] = ["serve"],
-): { readonly exitCode: number; readonly stderr: string } {
+): { readonly exitCode: number; readonly stderr: string; readonly stdout: string } {
   const main = join(import.meta.dir, "..", "main.ts");
   // Variables of the machine must not be laid over these files.
   const env = Object.fromEntries(
@@ -94,7 +108,10 @@ function run(
   );
   const result = Bun.spawnSync([process.execPath, main, ...command, file], {
     env,
-    stdout: "ignore",
   });
-  return { exitCode: result.exitCode, stderr: result.stderr.toString() };
+  return {
+    exitCode: result.exitCode,
+    stderr: result.stderr.toString(),
+    stdout: result.stdout.toString(),
+  };
 }

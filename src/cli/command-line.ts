@@ -30,7 +30,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   const exit: Exit = { code: 0 };
   const program = createProgram(exit);
   try {
-    await program.parseAsync([...withImplicitServe(args)], { from: "user" });
+    await program.parseAsync([...withPlainFlags(withImplicitServe(args))], { from: "user" });
   } catch (error) {
     // Commander has printed its own errors; help and version come this way too, with code 0.
     if (error instanceof CommanderError) return error.exitCode;
@@ -192,6 +192,16 @@ function withImplicitServe(args: readonly string[]): readonly string[] {
   const [first] = args;
   if (first === undefined) return ["help"];
   return /\.ya?ml$/.test(first) ? ["serve", ...args] : args;
+}
+
+/** Distribution's flags take a value (`--delete-untagged=true`), and people's scripts give it. */
+function withPlainFlags(args: readonly string[]): readonly string[] {
+  if (args[0] !== "garbage-collect") return args;
+  return args.flatMap((arg) => {
+    const match = /^(--?[a-z-]+)=(?:(true|t|1)|false|f|0)$/i.exec(arg);
+    if (match === null) return [arg];
+    return match[2] === undefined ? [] : [match[1] ?? arg];
+  });
 }
 
 function describe(error: unknown): string {

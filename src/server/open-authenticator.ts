@@ -23,10 +23,10 @@ export async function authenticatorFor(
       case "htpasswd":
         return await openHtpasswdAuthenticator({ ...auth, ...parts });
       case "token":
-        return await openTokenAuthenticator({ ...auth, ...parts });
+        return openTokenAuthenticator({ ...auth, ...parts });
     }
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw new Error(`auth.${auth.kind}: ${error.message}`, { cause: error.cause });
+    throw new Error(`auth.${auth.kind}: ${error.message}`, { cause: error });
   }
 }
