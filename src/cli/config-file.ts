@@ -15,12 +15,16 @@ export function loadConfigFile(path: string | undefined): {
   const environment = process.env;
   const fileName = configFileName(path);
   if (fileName === undefined) return { loaded: loadConfig({ environment }), fileName };
-  let text: string;
+  const text = readConfigFile(fileName);
+  return { loaded: loadConfig({ text, fileName, environment }), fileName };
+}
+
+/** @throws {Error} with a sentence when there is no such file, or none that may be read. */
+export function readConfigFile(fileName: string): string {
   try {
-    text = readFileSync(fileName, "utf8");
+    return readFileSync(fileName, "utf8");
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`the configuration cannot be read: ${why}`, { cause });
   }
-  return { loaded: loadConfig({ text, fileName, environment }), fileName };
 }

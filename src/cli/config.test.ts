@@ -32,3 +32,13 @@ test("the built-in configuration can be shown", () => {
   expect(exitCode).toBe(0);
   expect(lines).toContain("storage.filesystem.rootdirectory: ./data  # default");
 });
+
+test("a certificate that cannot be used is found before the start", () => {
+  const text =
+    "version: 0.1\nstorage: inmemory\nhttp: {tls: {certificate: /none/a.crt, key: /none/a.key}}";
+  const { lines, exitCode } = checkConfig({ text, fileName: "c.yml", environment });
+  expect(lines).toEqual([
+    expect.stringContaining("error: http.tls.certificate: /none/a.crt cannot be read"),
+  ]);
+  expect(exitCode).toBe(1);
+});

@@ -62,8 +62,7 @@ export class Client {
 
   /** Empty on a Unix socket. */
   get address(): string {
-    const { address } = this.#forwarded();
-    return address !== undefined && isIP(address) !== 0 ? address : this.#arrival.peer.address();
+    return this.#forwarded().address ?? this.#arrival.peer.address();
   }
 
   /** `scheme://host` as the client sees this registry. */
@@ -91,10 +90,25 @@ export class Client {
       this.#said = {
         proto: firstOf(proto) ?? standard.proto,
         host: firstOf(host) ?? standard.host,
-        address: firstOf(address) ?? standard.address,
+        address: this.#farthest(address?.split(",") ?? standard.addresses),
       };
     }
     return this.#said;
+  }
+
+  /**
+   * Of the addresses that the request has come through, the one behind the last proxy that is
+   * trusted: each proxy adds at the end what it saw, and a client may have begun the list itself.
+   */
+  #farthest(hops: readonly string[]): string | undefined {
+    let farthest: string | undefined;
+    for (const hop of hops.toReversed()) {
+      const address = addressIn(hop);
+      if (address === undefined) break;
+      farthest = address;
+      if (!this.#trust.isTrusted(address)) break;
+    }
+    return farthest;
   }
 }
 
@@ -104,20 +118,42 @@ interface Said {
   readonly address?: string | undefined;
 }
 
+/** The address in `hop`, which may have a port, and brackets around an IPv6 address. */
+function addressIn(hop: string): string | undefined {
+  const match = /^(?:\[([^\]]+)\]|([0-9.]+))(?::[0-9]+)?$/.exec(hop.trim());
+  const address = match?.[1] ?? match?.[2] ?? hop.trim();
+  return isIP(address) === 0 ? undefined : address;
+}
+
 /** Each proxy adds at the end: the first is what the client asked. */
 function firstOf(header: string | null): string | undefined {
   const first = header?.split(",")[0]?.trim();
   return first === undefined || first === "" ? undefined : first;
 }
 
-/** The first element of a `Forwarded` header (RFC 7239); what is malformed is left out. */
-function parseForwarded(header: string | null): Said {
-  const first = firstOf(header);
+/**
+ * A `Forwarded` header (RFC 7239): what its first element says, and the addresses of all. What is
+ * malformed is left out.
+ */
+function parseForwarded(header: string | null): {
+  readonly proto: string | undefined;
+  readonly host: string | undefined;
+  readonly addresses: readonly string[];
+} {
+  const elements = header?.split(",").map(pairsOf) ?? [];
+  return {
+    proto: elements[0]?.get("proto"),
+    host: elements[0]?.get("host"),
+    addresses: elements.map((pairs) => pairs.get("for") ?? ""),
+  };
+}
+
+function pairsOf(element: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const pair of first?.split(";") ?? []) {
+  for (const pair of element.split(";")) {
     const match = /^\s*([a-z]+)\s*=\s*(?:"([^"]*)"|([^\s"]+))\s*$/i.exec(pair);
     const key = match?.[1]?.toLowerCase();
     if (key !== undefined && !found.has(key)) found.set(key, match?.[2] ?? match?.[3] ?? "");
   }
-  return { proto: found.get("proto"), host: found.get("host"), address: found.get("for") };
+  return found;
 }

@@ -45,6 +45,22 @@ export async function runCommand(config: Config, call: CommandCall): Promise<Exi
   return runHere(config, rootFolder, call);
 }
 
+/**
+ * A folder that nobody has served or pushed to is not the one that was meant: a volume that is not
+ * mounted, or the defaults. A backup of it would be empty, and its check clean.
+ *
+ * @throws {Error} with a sentence.
+ */
+export function requireRegistry({ storage: { driver } }: Config): void {
+  if (driver.kind === "inmemory") return;
+  const rootFolder = resolve(driver.rootDirectory);
+  if (["docker", "berth"].some((name) => existsSync(join(rootFolder, name)))) return;
+  throw new Error(
+    `there is no registry in ${rootFolder}; name the configuration of the one that you mean ` +
+      "(REGISTRY_CONFIGURATION_PATH works for every command)",
+  );
+}
+
 /** Where a server on that root listens for commands. */
 export function controlPath(rootFolder: string): string {
   return join(rootFolder, "berth", "control.sock");
@@ -146,6 +162,7 @@ function takeLine(text: string, print: (line: string) => void): ExitCode | undef
 async function runHere(config: Config, rootFolder: string, call: CommandCall): Promise<ExitCode> {
   const command = commands.get(call.name);
   if (command === undefined) throw new Error(`there is no command ${call.name}`);
+  requireRegistry(config);
   const logger = commandLogger("warn");
   const basics = { clock: systemClock, random: systemRandom, logger };
   const root = holdRoot(rootFolder, basics);
