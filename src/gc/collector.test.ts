@@ -103,20 +103,29 @@ test("what can still be taken back keeps its bytes", async () => {
   expect(await collect()).toMatchObject({ trashedBlobs: 0 });
 });
 
-test("a manifest that cannot be read freezes what it may need, until it is mended", async () => {
+const flipped = (text: string): string => text.replace(digestOf("layer"), digestOf("others"));
+
+test.each([
+  ["is no manifest", () => "not a manifest"],
+  ["names other blobs since a bit flipped", flipped],
+])("a manifest that %s freezes what it may need, until it is mended", async (_, damage) => {
   const { blob, image, clock, context, objects } = await rig();
   const manifest = await image(app, "layer");
   const orphan = await blob(app, "orphan");
   const elsewhere = await blob(other, "elsewhere");
-  const bytes = await context.reader.bytes(manifest);
+  const bytes = (await context.reader.bytes(manifest)) ?? expect.unreachable();
   const key = blobKey(manifest);
-  await objects.put(key, new TextEncoder().encode("not a manifest"));
+  await objects.put(key, new TextEncoder().encode(damage(new TextDecoder().decode(bytes))));
   const fresh = await rig({ objects, clock });
   clock.pass(26 * hourMs);
   expect(await fresh.collect()).toMatchObject({ trashedBlobs: 1 });
   expect(await context.blobs.sizeOf(orphan)).toBeDefined();
   expect(await context.blobs.sizeOf(elsewhere)).toBeUndefined();
-  await objects.put(key, bytes ?? expect.unreachable());
+  expect(await context.blobs.sizeOf(digestOf("layer"))).toBeDefined();
+  await expect(
+    fresh.registry.manifests.pull(app, { kind: "digest", digest: manifest }),
+  ).rejects.toMatchObject({ reason: "manifestUnknown" });
+  await objects.put(key, bytes);
   const again = await rig({ objects, clock });
   clock.pass(26 * hourMs);
   expect(await again.collect()).toMatchObject({ trashedBlobs: 1 });

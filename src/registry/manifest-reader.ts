@@ -1,6 +1,6 @@
 import { ByteCache } from "../base/least-recent.ts";
 import type { ManifestRecord } from "../metadata/metadata-store.ts";
-import type { Digest } from "../oci/digest.ts";
+import { algorithmOf, type Digest, digestOf } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import { parseImageConfig } from "../oci/image-config.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
@@ -23,12 +23,17 @@ export class ManifestReader {
     this.#blobs = blobs;
   }
 
-  /** The bytes as they were pushed, or undefined when they are not in the storage. */
+  /**
+   * The bytes as they were pushed, or undefined when they are not in the storage or are others by
+   * now. One flipped bit can leave a manifest that names other blobs: collection would take the
+   * right ones.
+   */
   async bytes(digest: Digest): Promise<Uint8Array | undefined> {
     const cached = this.#cache.get(digest);
     if (cached !== undefined) return cached.bytes;
     const bytes = await this.#blobs.read(digest, manifestSizeBytesMax);
-    if (bytes !== undefined) this.#cache.set(digest, { bytes });
+    if (bytes === undefined || digestOf(bytes, algorithmOf(digest)) !== digest) return undefined;
+    this.#cache.set(digest, { bytes });
     return bytes;
   }
 
@@ -51,7 +56,7 @@ export class ManifestReader {
     return this.#cache.has(digest) || this.#blobs.content(digest) !== undefined;
   }
 
-  /** The manifest, or undefined when its bytes are missing or are no manifest. */
+  /** The manifest, or undefined when its bytes are missing, damaged or no manifest. */
   async parsed(
     digest: Digest,
   ): Promise<{ readonly manifest: Manifest; readonly sizeBytes: number } | undefined> {

@@ -91,10 +91,13 @@ export class Manifests {
     if (found === undefined) throw manifestUnknown(name, reference);
     const bytes = reader.cachedBytes(found.digest) ?? (await reader.bytes(found.digest));
     if (bytes === undefined) {
-      logger.error("a manifest is linked but its bytes are missing from the storage", {
-        repository: name,
-        digest: found.digest,
-      });
+      logger.error(
+        "a manifest is linked but its bytes are missing or damaged in the storage: berth fsck says more",
+        {
+          repository: name,
+          digest: found.digest,
+        },
+      );
       throw manifestUnknown(name, reference);
     }
     activity.countPull({
