@@ -11,7 +11,7 @@ export interface Peer {
 }
 
 /**
- * Whose `X-Forwarded-*` and `Forwarded` headers count. As in Distribution everybody's, until
+ * Whose `X-Forwarded-*`, `X-Real-IP` and `Forwarded` headers count. As in Distribution everybody's, until
  * `http.trustedproxies` names the proxies.
  */
 export interface ProxyTrust {
@@ -62,15 +62,15 @@ export class Client {
 
   /** Empty on a Unix socket. */
   get address(): string {
-    const { address } = this.#forwarded();
-    return address !== undefined && isIP(address) !== 0 ? address : this.#arrival.peer.address();
+    return this.#forwarded().address ?? this.#arrival.peer.address();
   }
 
   /** `scheme://host` as the client sees this registry. */
   get origin(): string {
     const { peer, host } = this.#arrival;
     const said = this.#forwarded();
-    const scheme = said.proto === "http" || said.proto === "https" ? said.proto : undefined;
+    const proto = said.proto?.toLowerCase();
+    const scheme = proto === "http" || proto === "https" ? proto : undefined;
     const saidHost = said.host !== undefined && isHost(said.host) ? said.host : host;
     return `${scheme ?? (peer.isTls ? "https" : "http")}://${saidHost}`;
   }
@@ -83,7 +83,8 @@ export class Client {
     const proto = headers.get("x-forwarded-proto");
     const host = headers.get("x-forwarded-host");
     const address = headers.get("x-forwarded-for");
-    const isForwarded = (forwarded ?? proto ?? host ?? address) !== null;
+    const realAddress = headers.get("x-real-ip");
+    const isForwarded = (forwarded ?? proto ?? host ?? address ?? realAddress) !== null;
     if (!isForwarded || !this.#trust.isTrusted(peer.address())) {
       this.#said = {};
     } else {
@@ -91,7 +92,8 @@ export class Client {
       this.#said = {
         proto: firstOf(proto) ?? standard.proto,
         host: firstOf(host) ?? standard.host,
-        address: firstOf(address) ?? standard.address,
+        address:
+          addressIn(firstOf(address)) ?? addressIn(realAddress) ?? addressIn(standard.address),
       };
     }
     return this.#said;
@@ -108,6 +110,17 @@ interface Said {
 function firstOf(header: string | null): string | undefined {
   const first = header?.split(",")[0]?.trim();
   return first === undefined || first === "" ? undefined : first;
+}
+
+/**
+ * The address in what a proxy says of a client: alone, or with a port, an IPv6 one then in brackets
+ * (RFC 7239, 6). Undefined for `unknown` and for the names that hide an address.
+ */
+function addressIn(node: string | null | undefined): string | undefined {
+  const text = node?.trim() ?? "";
+  const match = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d+)?$/.exec(text);
+  const address = match?.[1] ?? match?.[2] ?? text;
+  return isIP(address) === 0 ? undefined : address;
 }
 
 /** The first element of a `Forwarded` header (RFC 7239); what is malformed is left out. */
