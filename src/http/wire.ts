@@ -95,8 +95,9 @@ export class Wire {
   async #process({ request, peer, seen }: Arrival): Promise<Reply> {
     const { settings, registry, authenticator, trust } = this.#options;
     const target = parseTarget(request.url, settings.urlBytesMax, request.headers);
+    // The log has what the client asked for, also where no API is.
+    seen.path = target.path;
     const path = withoutPrefix(target.path, settings.prefix);
-    seen.path = path;
     const why = this.#options.outOfRotation?.();
     if (why !== undefined) throw new RegistryError("unhealthy", { why });
     // Browsers ask this without credentials, so it is answered before they are looked for.
@@ -222,7 +223,7 @@ function refuseWhatIsOff(effect: Effect, settings: WireSettings): void {
 function withoutPrefix(path: string, prefix: string): string {
   if (prefix === "") return path;
   if (path !== prefix && !path.startsWith(`${prefix}/`)) {
-    throw new RegistryError("pathUnknown", { path });
+    throw new RegistryError("pathOutsidePrefix", { path, prefix });
   }
   return path === prefix ? "/" : path.slice(prefix.length);
 }
