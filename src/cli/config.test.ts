@@ -32,3 +32,9 @@ test("the built-in configuration can be shown", () => {
   expect(exitCode).toBe(0);
   expect(lines).toContain("storage.filesystem.rootdirectory: ./data  # default");
 });
+
+test("a variable that is ignored is named where the effective values are shown", () => {
+  const { lines, exitCode } = showConfig({ environment: { REGISTRY_HTTP_ADR: "a" } });
+  expect(exitCode).toBe(0);
+  expect(lines[0]).toStartWith("# warning: environment REGISTRY_HTTP_ADR: there is no such key");
+});

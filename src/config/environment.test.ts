@@ -302,6 +302,11 @@ describe("a variable that cannot be applied stops the start", () => {
     ],
     ["a value that is not YAML", { REGISTRY_HTTP_ADDR: "[a" }, "not YAML"],
     [
+      "a value that needs quotes for YAML",
+      { REGISTRY_HTTP_ADDR: "[::]:5000" },
+      "a variable's value is read as YAML, so this one may need quotes inside: '\"…\"'",
+    ],
+    [
       "a value of the wrong type",
       { REGISTRY_HTTP_RELATIVEURLS: "maybe" },
       '"maybe" is not true or false',

@@ -145,6 +145,12 @@ describe("what does not fit", () => {
       "only where http.tls.certificate",
     ],
     ["a header that breaks the line", 'http: {headers: {A: ["b\\r\\nC: d"]}}', "line breaks"],
+    [
+      "a length for every answer",
+      'http: {headers: {content-length: ["5"]}}',
+      "Berth sets it itself",
+    ],
+    ["a framing for every answer", "http: {headers: {Transfer-Encoding: [x]}}", "sets it itself"],
     ["a header that is none", 'http: {headers: {"A B": [c]}}', "not the name of a header"],
     ["two kinds of auth", "auth: {htpasswd: {realm: a, path: b}, none: }", "keep exactly one"],
     ["auth without what it needs", "auth: htpasswd", "auth.htpasswd.path: this must be set"],
