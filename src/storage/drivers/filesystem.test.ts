@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FaultyFileSystem } from "../../../test/support/faulty-file-system.ts";
@@ -37,6 +45,31 @@ test("what a crash left in the temporary folder goes at a later start", async ()
   const old = writeTemporary("old", nowMs - 61 * minuteMs);
   await open();
   expect(existsSync(old)).toBe(false);
+});
+
+test("a symbolic link is a folder where it leads to one, but not where a walk would never end", async () => {
+  const store = await open();
+  const at = (path: string): string => join(rootFolder, path);
+  mkdirSync(at("tree/a"), { recursive: true });
+  mkdirSync(at("elsewhere"));
+  writeFileSync(at("file"), "");
+  symlinkSync("../elsewhere", at("tree/moved"));
+  symlinkSync("../file", at("tree/file"));
+  symlinkSync("nowhere", at("tree/dangling"));
+  symlinkSync("itself", at("tree/itself"));
+  symlinkSync(".", at("tree/here"));
+  symlinkSync("../..", at("tree/a/above"));
+  symlinkSync("/", at("tree/top"));
+  symlinkSync(at("tree"), at("elsewhere/back"));
+  const folders = async (folder: string): Promise<readonly string[]> => {
+    const entries = await store.list(folder);
+    return entries.flatMap(({ name, isFolder }) => (isFolder ? [name] : [])).sort();
+  };
+  expect(await folders("tree")).toEqual(["a", "moved"]);
+  expect(await folders("tree/a")).toEqual([]);
+  // Through the link, `back` leads to where the walk has come from; directly it does not.
+  expect(await folders("tree/moved")).toEqual([]);
+  expect(await folders("elsewhere")).toEqual(["back"]);
 });
 
 test("a blob that is there already is synced before anybody builds on it", async () => {
