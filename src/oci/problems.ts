@@ -276,6 +276,12 @@ export const problems = {
     status: 503,
     message: "the registry's storage does not take writes at the moment",
   },
+  storageObstructed: {
+    code: "UNAVAILABLE",
+    status: 503,
+    message: "something else lies in the registry's storage where this belongs",
+    advice: "its administrator finds the path in the registry's log and has to move it away",
+  },
   databaseUnavailable: {
     code: "UNAVAILABLE",
     status: 503,

@@ -68,9 +68,7 @@ export const nodeFileSystem: FileSystem = {
       const entries = await readdir(path, { withFileTypes: true });
       const found: { name: string; isFolder: boolean }[] = [];
       for (const entry of entries) {
-        const isFolder = entry.isSymbolicLink()
-          ? leadsDown(path, entry.name)
-          : entry.isDirectory();
+        const isFolder = entry.isSymbolicLink() ? leadsDown(path, entry.name) : entry.isDirectory();
         found.push({ name: entry.name, isFolder });
       }
       return found;
