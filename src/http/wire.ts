@@ -116,7 +116,7 @@ export class Wire {
       identity = identityOf(decision instanceof Promise ? await decision : decision);
       seen.user = identity.name;
     }
-    refuseWhatIsOff(effect, settings);
+    if (isOff(effect, settings)) throw refusalOfWhatIsOff(path, settings);
     const wireRequest: WireRequest = {
       method: request.method,
       path,
@@ -215,9 +215,22 @@ function identityOf(decision: Decision): Identity {
 }
 
 /** The one place where reading only and deleting off are obeyed, for every route. */
-function refuseWhatIsOff(effect: Effect, settings: WireSettings): void {
-  if (effect !== "read" && settings.isReadOnly) throw new RegistryError("readOnly");
-  if (effect === "delete" && !settings.isDeleteEnabled) throw new RegistryError("deleteDisabled");
+function isOff(effect: Effect, settings: WireSettings): boolean {
+  if (effect === "read") return false;
+  return settings.isReadOnly || (effect === "delete" && !settings.isDeleteEnabled);
+}
+
+/** A 405 says what is left to do at its path (RFC 9110, 15.5.6). */
+function refusalOfWhatIsOff(path: string, settings: WireSettings): RegistryError {
+  const left = allowAt(path)
+    .split(", ")
+    .filter((method) => method === "OPTIONS" || !isOff(effectOf(method, path), settings));
+  const headers = { Allow: left.join(", ") };
+  return new RegistryError(settings.isReadOnly ? "readOnly" : "deleteDisabled", {}, { headers });
+}
+
+function effectOf(method: string, path: string): Effect {
+  return accessesOf(parseRoute(method, path)).effect;
 }
 
 function withoutPrefix(path: string, prefix: string): string {
