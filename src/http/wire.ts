@@ -113,7 +113,7 @@ export class Wire {
     let identity: Identity = { kind: "anonymous", name: "" };
     if (accesses.length > 0) {
       const decision = authenticator.decide(credentials, accesses);
-      identity = identityOf(decision instanceof Promise ? await decision : decision);
+      identity = identityOf(decision instanceof Promise ? await decision : decision, credentials);
       seen.user = identity.name;
     }
     if (isOff(effect, settings)) throw refusalOfWhatIsOff(path, settings);
@@ -198,14 +198,18 @@ export interface Answered extends Arrival {
   readonly bodyBytes: number;
 }
 
-/** @throws {RegistryError} `unauthorized` with the challenge, or `denied` */
-function identityOf(decision: Decision): Identity {
+/**
+ * Which of name and password is wrong, and whether there is such a name, is not said.
+ *
+ * @throws {RegistryError} `unauthorized` or `credentialsRefused` with the challenge, or `denied`
+ */
+function identityOf(decision: Decision, { authorization }: Credentials): Identity {
   switch (decision.kind) {
     case "granted":
       return decision.identity;
     case "challenge":
       throw new RegistryError(
-        "unauthorized",
+        authorization === undefined ? "unauthorized" : "credentialsRefused",
         {},
         { headers: { "WWW-Authenticate": decision.challenge } },
       );

@@ -254,6 +254,12 @@ export const problems = {
     message: "authentication is required",
     advice: "log in to this registry first",
   },
+  credentialsRefused: {
+    code: "UNAUTHORIZED",
+    status: 401,
+    message: "the credentials that came with this request are not accepted for it",
+    advice: "log in again: a name or password is wrong, or a token is old or for something else",
+  },
   denied: {
     code: "DENIED",
     status: 403,

@@ -1,14 +1,20 @@
 /** What an error says: a person reads it in a terminal, and has to find what to change. */
 import { describe, expect, test } from "bun:test";
+import type { Authenticator } from "../../src/auth/authenticator.ts";
 import { type WireRigOptions, withWireRig } from "../support/wire-rig.ts";
+
+interface Asked extends Omit<WireRigOptions, "driver"> {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 async function messageOf(
   target: string,
-  { method = "GET", ...options }: Omit<WireRigOptions, "driver"> & { method?: string } = {},
+  { method = "GET", headers = {}, ...options }: Asked = {},
 ): Promise<{ status: number; message: string }> {
   let found = { status: 0, message: "" };
   await withWireRig({ driver: "memory", ...options }, async (rig) => {
-    const answer = await rig.send({ method, target });
+    const answer = await rig.send({ method, target, headers });
     const [error] = JSON.parse(answer.body.toString()).errors;
     found = { status: answer.status, message: error.message };
   });
@@ -27,6 +33,20 @@ describe("an error message", () => {
     expect(empty.message).toStartWith('"" is not a digest');
     expect((await messageOf("/v2/foo/manifests/")).message).toStartWith('"" is not a tag');
     expect((await messageOf("/v2/_catalog?n=+1")).message).toStartWith('n is " 1"; it must be');
+  });
+
+  test("tells wrong credentials from missing ones, and no more of them", async () => {
+    const authenticator: Authenticator = {
+      decide: () => ({ kind: "challenge", challenge: 'Basic realm="r"', reason: "unauthorized" }),
+    };
+    const missing = await messageOf("/v2/", { authenticator });
+    expect(missing.message).toStartWith("authentication is required;");
+    for (const authorization of ["Basic YTpi", "Basic ?", "Bearer x"]) {
+      const headers = { Authorization: authorization };
+      const { status, message } = await messageOf("/v2/", { authenticator, headers });
+      expect(status).toBe(401);
+      expect(message).toStartWith("the credentials that came with this request are not accepted");
+    }
   });
 
   test("says where the API is when a prefix is configured and missing", async () => {
