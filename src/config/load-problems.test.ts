@@ -90,6 +90,13 @@ describe("what does not fit", () => {
       "http: {address: a}",
       "http.address: there is no such key; did you mean http.addr?",
     ],
+    ["a key cut short", "http: {tls: {cert: a}}", "did you mean http.tls.certificate?"],
+    [
+      "a key with too much",
+      "logging: {level: info}",
+      "logging: there is no such key; did you mean log?",
+    ],
+    ["a key with a letter less and too much", "loging: {}", "did you mean log?"],
     ["a key in the wrong place", "draintimeout: 5s", "did you mean http.draintimeout?"],
     ["a key that nothing is like", "zzzzzzzz: 1", "zzzzzzzz: there is no such key"],
     ["a member that redis does not have", "redis: {passwort: p}", "did you mean redis.password?"],
