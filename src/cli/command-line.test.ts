@@ -47,3 +47,17 @@ function run(file: string): { readonly exitCode: number; readonly stderr: string
   const result = Bun.spawnSync([process.execPath, main, "serve", file], { env, stdout: "ignore" });
   return { exitCode: result.exitCode, stderr: result.stderr.toString() };
 }
+
+test("a configuration that cannot be read is named, by serve and by config check alike", () => {
+  const main = join(import.meta.dir, "..", "main.ts");
+  for (const file of [join(folder, "nowhere.yml"), folder]) {
+    for (const command of [["serve"], ["config", "check"], ["config", "show"]]) {
+      const { exitCode, stderr } = Bun.spawnSync([process.execPath, main, ...command, file], {
+        env: { PATH: process.env["PATH"] },
+        stdout: "ignore",
+      });
+      expect(stderr.toString()).toStartWith(`berth: the configuration ${file} cannot be read: `);
+      expect(exitCode).toBe(1);
+    }
+  }
+});

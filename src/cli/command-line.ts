@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
@@ -6,7 +5,7 @@ import { ConfigError } from "../config/config-error.ts";
 import { addBackupCommands } from "./backup.ts";
 import { initCertificates } from "./cert.ts";
 import { checkConfig, type Outcome, showConfig } from "./config.ts";
-import { configFileName } from "./config-file.ts";
+import { configFileName, readConfigFile } from "./config-file.ts";
 import { addFsckCommand } from "./fsck.ts";
 import { type GarbageCollectOptions, runGarbageCollect } from "./garbage-collect.ts";
 import { addGcCommands } from "./gc.ts";
@@ -112,7 +111,7 @@ function configInput(path: string | undefined): Parameters<typeof checkConfig>[0
   const environment = process.env;
   const fileName = configFileName(path);
   if (fileName === undefined) return { environment };
-  return { environment, fileName, text: readFileSync(fileName, "utf8") };
+  return { environment, fileName, text: readConfigFile(fileName) };
 }
 
 function addMetadataCommands(program: Command, exit: Exit): void {

@@ -15,12 +15,18 @@ export function loadConfigFile(path: string | undefined): {
   const environment = process.env;
   const fileName = configFileName(path);
   if (fileName === undefined) return { loaded: loadConfig({ environment }), fileName };
-  let text: string;
+  return {
+    loaded: loadConfig({ text: readConfigFile(fileName), fileName, environment }),
+    fileName,
+  };
+}
+
+/** @throws {Error} that names the file and says why it cannot be read. */
+export function readConfigFile(fileName: string): string {
   try {
-    text = readFileSync(fileName, "utf8");
+    return readFileSync(fileName, "utf8");
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`the configuration cannot be read: ${why}`, { cause });
+    throw new Error(`the configuration ${fileName} cannot be read: ${why}`, { cause });
   }
-  return { loaded: loadConfig({ text, fileName, environment }), fileName };
 }

@@ -14,6 +14,7 @@ export async function runMetadataRebuild(path: string | undefined): Promise<numb
 export async function runMetadataVerify(path: string | undefined): Promise<number> {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const count = await countMetadataDifferences(loadConfigFile(path).loaded.config, print);
-  print(count === 0 ? "the metadata agrees with the storage" : `${count} differences`);
+  const differences = count === 1 ? "1 difference" : `${count} differences`;
+  print(count === 0 ? "the metadata agrees with the storage" : differences);
   return count === 0 ? 0 : 1;
 }
