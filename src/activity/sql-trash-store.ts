@@ -73,8 +73,10 @@ export class SqlTrashStore implements TrashStore {
     return rows.map((row) => row.digest);
   }
 
-  async keeps(digest: Digest): Promise<boolean> {
-    return (await this.#database.first(this.#reading.keeps, { digest })) !== undefined;
+  async keptAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+    const args = { digests: JSON.stringify(digests) };
+    const rows = await this.#database.all(this.#reading.keptAmong, args);
+    return new Set(rows.map((row) => row.digest));
   }
 
   async keepersOf(digest: Digest, limit: number): Promise<readonly TrashEntry[]> {

@@ -1,7 +1,7 @@
 import type { Kysely, Selectable } from "kysely";
 import { sql } from "kysely";
 import type { Database } from "../database/database.ts";
-import type { Placeholders } from "../database/statement.ts";
+import { type Placeholders, textsOf } from "../database/statement.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
@@ -96,12 +96,12 @@ function prepareKeeping(database: ActivityDatabase) {
         .where("trash_id", "=", param.id)
         .orderBy("digest"),
     ),
-    keeps: database.prepare((query, param: Placeholders<Of>) =>
+    keptAmong: database.prepare((query, param: Placeholders<{ readonly digests: string }>) =>
       query
         .selectFrom("trash_blobs")
-        .select("trash_id")
-        .where("digest", "=", param.digest)
-        .limit(1),
+        .select("digest")
+        .distinct()
+        .where("digest", "in", textsOf(database.dialect, param.digests)),
     ),
     keepers: database.prepare((query, param: Placeholders<Of & Limited>) =>
       query

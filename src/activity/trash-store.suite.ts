@@ -82,16 +82,19 @@ export function trashStoreSuite(name: string, open: () => Promise<ActivityStore>
       const [one, two] = [manifest("one", "shared"), manifest("two", "shared")];
       const [own, shared] = one.keeps;
       if (own === undefined || shared === undefined) return expect.unreachable();
-      expect(await trash.keeps(shared)).toBe(false);
+      const kept = async () => [...(await trash.keptAmong([own, shared]))].sort();
+      expect(await kept()).toEqual([]);
+      expect((await trash.keptAmong([])).size).toBe(0);
       await trash.add([one, two]);
+      expect(await kept()).toEqual([own, shared].sort());
       const [second, first] = await trash.list({ repository: app, limit: 10 });
       expect(await trash.keptBy(first?.id ?? 0)).toEqual([...one.keeps].sort());
       expect(await trash.keepersOf(shared, 10)).toEqual([second, first] as never);
       expect(await trash.keepersOf(shared, 1)).toHaveLength(1);
       await trash.remove([first?.id ?? 0, 999_999_999]);
-      expect([await trash.keeps(own), await trash.keeps(shared)]).toEqual([false, true]);
+      expect(await kept()).toEqual([shared]);
       await trash.remove([second?.id ?? 0]);
-      expect(await trash.keeps(shared)).toBe(false);
+      expect(await kept()).toEqual([]);
       expect(await trash.keptBy(first?.id ?? 0)).toEqual([]);
     });
 

@@ -7,7 +7,7 @@ import type { Actor, Entry, PageBack } from "./records.ts";
  * The trash of names: tags and manifests that were deleted and can be taken back.
  *
  * An entry is written before its name goes and keeps the bytes that the name needs: collection
- * asks `keeps` before it takes a blob. A crash between the two leaves an entry whose name is
+ * asks `keptAmong` before it takes a blob. A crash between the two leaves an entry whose name is
  * still there; that does no harm, and restoring it changes nothing.
  */
 export interface TrashStore {
@@ -29,8 +29,8 @@ export interface TrashStore {
   lastRemovalOf(repository: RepositoryName): Promise<string | undefined>;
   /** What the entry keeps, in order: digests of blobs and of manifests. */
   keptBy(id: number): Promise<readonly Digest[]>;
-  /** True when an entry keeps the blob. One look into an index. */
-  keeps(digest: Digest): Promise<boolean>;
+  /** Those of the blobs that an entry keeps. One look into an index each. */
+  keptAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
   /** The entries that keep the blob, `limit` at most. */
   keepersOf(digest: Digest, limit: number): Promise<readonly TrashEntry[]>;
   /** Entries whose time is over at `nowMs`, the first to expire first, `limit` at most. */

@@ -86,6 +86,17 @@ export function compileStatement<Tables, A extends Arguments, R>(
   };
 }
 
+/**
+ * The texts of one JSON array that a call brings, as the rows of a subquery: for `where x in` with
+ * as many values as a call has. A statement has a fixed number of places.
+ */
+export function textsOf(dialect: Dialect, json: RawBuilder<string>): RawBuilder<never> {
+  return dialect === "sqlite"
+    ? sql`(select value from json_each(${json}))`
+    : // As text first: the driver makes JSON of what it takes for a parameter of that type.
+      sql`(select json_array_elements_text(cast(cast(${json} as text) as json)))`;
+}
+
 function pick(args: Arguments, placeholder: Placeholder): Value {
   const value = args[placeholder.name];
   assert(value !== undefined, `an argument is missing: ${placeholder.name}`);

@@ -21,7 +21,11 @@ async function rig(left?: TestRegistryOptions["left"]) {
   await opened.adopt();
   const { context, clock } = opened;
   const kept = new Set<Digest>();
-  const parts = { ...context, undo: { keeps: async (digest: Digest) => kept.has(digest) } };
+  const undo = {
+    keptAmong: async (digests: readonly Digest[]) =>
+      new Set(digests.filter((digest) => kept.has(digest))),
+  };
+  const parts = { ...context, undo };
   const collector = new Collector(parts, { graceMs: 24 * hourMs, trashGraceMs: 24 * hourMs });
   const pace = async (): Promise<void> => undefined;
   const signal = new AbortController().signal;

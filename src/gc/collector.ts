@@ -17,22 +17,17 @@
  */
 import type { CollectedBlob } from "../activity/collected-store.ts";
 import { type Clock, patientClock } from "../base/clock.ts";
+import { inParallel } from "../base/in-parallel.ts";
 import type { Logger } from "../base/logger.ts";
-import type { BlobState } from "../metadata/collection-store.ts";
+import type { BlobState, Links } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
 import { ClockGuard } from "./clock-guard.ts";
-import { type Keeper, keeperOf, type Undo } from "./keepers.ts";
+import { type Keeper, type Keepers, keepersOf, type Undo } from "./keepers.ts";
 import type { Pace } from "./pace.ts";
-import {
-  clearRemnants,
-  endBlobs,
-  linksTo,
-  removeEmptyRepositories,
-  removeLooseLinks,
-} from "./tidying.ts";
+import { clearRemnants, endBlobs, removeEmptyRepositories, removeLooseLinks } from "./tidying.ts";
 import { walkRows } from "./walk-rows.ts";
 
 /** The parts of a registry that collection works with. */
@@ -77,6 +72,8 @@ export interface RoundResult {
 
 /** Blobs that are locked together, and whose folders are synced together. */
 const blobsPerBatch = 100;
+/** While the disk has some of them, the rows of another are asked. */
+const batchesAtOnce = 4;
 
 const entriesPerBatch = 500;
 const holdersMax = 3;
@@ -141,7 +138,8 @@ export class Collector {
   }> {
     await this.#parts.leases.flush();
     for await (const blobs of this.#candidates()) {
-      for (const blob of blobs) yield { blob, step: "trash", keeper: await this.#keeper(blob) };
+      const keepers = await this.#keepers(blobs);
+      for (const blob of blobs) yield { blob, step: "trash", keeper: keepers.get(blob.digest) };
     }
     const { collection } = this.#parts.metadata;
     const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: Number.MAX_SAFE_INTEGER };
@@ -213,11 +211,11 @@ export class Collector {
         if ((await this.#problem(round)) !== undefined) return;
         waiting.push(...unkept);
       }
-      if (waiting.length < blobsPerBatch) continue;
-      for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
+      if (waiting.length < blobsPerBatch * batchesAtOnce) continue;
+      await this.#trashBatches(waiting, round, result);
       waiting = [];
     }
-    for (const batch of batchesOf(waiting)) await this.#trashBatch(batch, round, result);
+    await this.#trashBatches(waiting, round, result);
   }
 
   /**
@@ -225,22 +223,25 @@ export class Collector {
    * be taken back: they cost neither a wait nor anybody's lock, in every round.
    */
   async #unkept(batch: readonly BlobState[], round: RoundOptions): Promise<readonly BlobState[]> {
-    const unkept: BlobState[] = [];
-    for (const blob of batch) {
-      const keeper = await this.#keeper(blob);
-      if (keeper === undefined) unkept.push(blob);
-      else round.say?.({ kind: "kept", digest: blob.digest, keeper });
-    }
-    return unkept;
+    const keepers = await this.#keepers(batch);
+    return batch.filter(({ digest }) => {
+      const keeper = keepers.get(digest);
+      if (keeper !== undefined) round.say?.({ kind: "kept", digest, keeper });
+      return keeper === undefined;
+    });
   }
 
-  async #trashBatch(
-    batch: readonly BlobState[],
+  async #trashBatches(
+    blobs: readonly BlobState[],
     round: RoundOptions,
     result: Tally,
   ): Promise<void> {
+    const batches = batchesOf(blobs.map((blob) => blob.digest));
+    await inParallel(batches, batchesAtOnce, (batch) => this.#trashBatch(batch, round, result));
+  }
+
+  async #trashBatch(digests: readonly Digest[], round: RoundOptions, result: Tally): Promise<void> {
     const { locks } = this.#parts;
-    const digests = batch.map((blob) => blob.digest);
     await holdDigests(locks, digests, () =>
       // A pull takes no lock of the blob: it was told of it before this one, and holds a lease, or
       // it waits, and brings it back.
@@ -261,15 +262,8 @@ export class Collector {
     digests: readonly Digest[],
     round: RoundOptions,
   ): Promise<readonly BlobState[]> {
-    const gone: BlobState[] = [];
-    for (const digest of digests) {
-      const now = await this.#parts.metadata.collection.stateOf(digest);
-      if (now === undefined) continue;
-      const keeper = await this.#keeper(now);
-      if (keeper === undefined) gone.push(now);
-      else round.say?.({ kind: "kept", digest, keeper });
-    }
-    return gone;
+    const states = await this.#parts.metadata.collection.statesOf(digests);
+    return this.#unkept([...states.values()], round);
   }
 
   /** Says which had bytes. The others are named by a manifest once and were never pushed: they end. */
@@ -286,7 +280,8 @@ export class Collector {
     }
     await metadata.collection.markTrashed(marked, clock.nowMs());
     if (bytesless.length > 0) {
-      await endBlobs(bytesless, await linksTo(bytesless, this.#parts), this.#parts);
+      const linked = await metadata.collection.linksTo(bytesless);
+      await endBlobs(bytesless, linked, this.#parts);
     }
     return moved;
   }
@@ -294,11 +289,13 @@ export class Collector {
   async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {
     const { collection } = this.#parts.metadata;
     while (!round.signal.aborted && (await this.clockProblem()) === undefined) {
-      const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: blobsPerBatch };
-      const batch = await collection.trashed(page);
-      if (batch.length === 0) return;
-      await round.pace(batch.length);
-      await this.#removeBatch(batch, round, result);
+      const limit = blobsPerBatch * batchesAtOnce;
+      const page = await collection.trashed({ trashedBeforeMs: this.#trashedBeforeMs(), limit });
+      if (page.length === 0) return;
+      await inParallel(batchesOf(page), batchesAtOnce, async (batch) => {
+        await round.pace(batch.length);
+        await this.#removeBatch(batch, round, result);
+      });
     }
   }
 
@@ -307,15 +304,15 @@ export class Collector {
     round: RoundOptions,
     result: Tally,
   ): Promise<void> {
-    const { locks } = this.#parts;
+    const { locks, metadata } = this.#parts;
     const digests = batch.map((blob) => blob.digest);
     await holdDigests(locks, digests, () =>
       // Who is asked for one of them right now waits, and then finds it in place, or not at all.
       lockTrash(locks, digests, async () => {
-        const ending: BlobState[] = [];
-        for (const blob of batch) if (!(await this.#comesBack(blob.digest))) ending.push(blob);
+        const back = await this.#bringBack(digests);
+        const ending = batch.filter((blob) => !back.has(blob.digest));
         const ended = ending.map((blob) => blob.digest);
-        const linked = await linksTo(ended, this.#parts);
+        const linked = await metadata.collection.linksTo(ended);
         await endBlobs(ended, linked, this.#parts);
         const entries = this.#entriesOf(ending, linked);
         if (entries.length > 0) await this.#parts.activity.collected.record(entries);
@@ -329,10 +326,7 @@ export class Collector {
   }
 
   /** What is said of them to whoever asks where they went. */
-  #entriesOf(
-    blobs: readonly BlobState[],
-    linked: ReadonlyMap<RepositoryName, readonly Digest[]>,
-  ): readonly CollectedBlob[] {
+  #entriesOf(blobs: readonly BlobState[], linked: Links): readonly CollectedBlob[] {
     const atMs = this.#parts.clock.nowMs();
     const holders = new Map<Digest, RepositoryName[]>(blobs.map(({ digest }) => [digest, []]));
     for (const [name, digests] of linked) {
@@ -344,24 +338,32 @@ export class Collector {
     });
   }
 
-  /** True for one that has its place again, or is to have it. The caller holds its locks. */
-  async #comesBack(digest: Digest): Promise<boolean> {
+  /**
+   * Says which have their place again, or are to have it, and gives it to those that do not. The
+   * caller holds their locks.
+   */
+  async #bringBack(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
     const { blobs, metadata } = this.#parts;
-    // Without leaving the thread: it is asked of every blob that ends.
-    const isInPlace = blobs.content(digest) !== undefined;
-    const state = await metadata.collection.stateOf(digest);
-    // Asked as if it were in its place: a lease given while it was moved counts in full.
-    const keeper = state && (await this.#keeper({ ...state, trashedAtMs: undefined }));
-    if (!isInPlace && keeper === undefined) return false;
-    // Pushed anew meanwhile: then the old copy goes. Otherwise it is brought back.
-    if (isInPlace) await blobs.emptyTrash([digest]);
-    else await blobs.restore(digest);
-    await metadata.collection.markRestored(digest);
-    return true;
+    const states = await metadata.collection.statesOf(digests);
+    // Asked as if they were in their places: a lease given while one was moved counts in full.
+    const asIfInPlace = [...states.values()].map((it) => ({ ...it, trashedAtMs: undefined }));
+    const keepers = await this.#keepers(asIfInPlace);
+    const back = new Set<Digest>();
+    for (const digest of digests) {
+      // Without leaving the thread: it is asked of every blob that ends.
+      const isInPlace = blobs.content(digest) !== undefined;
+      if (!isInPlace && !keepers.has(digest)) continue;
+      // Pushed anew meanwhile: then the old copy goes. Otherwise it is brought back.
+      if (isInPlace) await blobs.emptyTrash([digest]);
+      else await blobs.restore(digest);
+      await metadata.collection.markRestored(digest);
+      back.add(digest);
+    }
+    return back;
   }
 
-  #keeper(blob: BlobState): Promise<Keeper | undefined> {
-    return keeperOf(blob, this.#parts);
+  #keepers(blobs: readonly BlobState[]): Promise<Keepers> {
+    return keepersOf(blobs, this.#parts);
   }
 
   #trashedBeforeMs(): number {
@@ -382,10 +384,10 @@ function newTally(): Tally {
   };
 }
 
-function batchesOf(blobs: readonly BlobState[]): readonly (readonly BlobState[])[] {
-  const batches: (readonly BlobState[])[] = [];
-  for (let start = 0; start < blobs.length; start += blobsPerBatch) {
-    batches.push(blobs.slice(start, start + blobsPerBatch));
+function batchesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
+  const batches: (readonly T[])[] = [];
+  for (let start = 0; start < items.length; start += blobsPerBatch) {
+    batches.push(items.slice(start, start + blobsPerBatch));
   }
   return batches;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import type { FoundBlob } from "../metadata/collection-store.ts";
+import type { BlobState, FoundBlob } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import type { Pace } from "./pace.ts";
@@ -77,27 +77,47 @@ async function inventoryOf(
 
 /** What a crash left in the trash without a mark, or a rebuild of the metadata forgot. */
 async function inventoryOfTrash(parts: Parts, options: InventoryOptions): Promise<number> {
-  const { blobs, metadata } = parts;
-  const { collection } = metadata;
-  let [looked, found] = [0, 0];
-  for await (const digest of blobs.listTrash()) {
-    if (options.signal.aborted) break;
-    // Also for those that are known: a database that answers at once lets nothing else run.
-    if (looked % trashedPerTurn === 0) await options.pace(1);
-    looked += 1;
-    const state = await collection.stateOf(digest);
-    const atMs = options.clock.nowMs();
-    // A mark from the future, by a clock that was wrong then, would keep it until that time.
-    if (state?.trashedAtMs !== undefined && state.trashedAtMs <= atMs) continue;
+  let found = 0;
+  let waiting: Digest[] = [];
+  for await (const digest of parts.blobs.listTrash()) {
+    if (options.signal.aborted) return found;
+    waiting.push(digest);
+    if (waiting.length < trashedPerTurn) continue;
+    found += await markUnknown(waiting, parts, options);
+    waiting = [];
+  }
+  return found + (await markUnknown(waiting, parts, options));
+}
+
+async function markUnknown(
+  digests: readonly Digest[],
+  parts: Parts,
+  options: InventoryOptions,
+): Promise<number> {
+  const { collection } = parts.metadata;
+  // Also for those that are known: a database that answers at once lets nothing else run.
+  await options.pace(1);
+  const states = await collection.statesOf(digests);
+  let found = 0;
+  for (const digest of digests) {
+    if (isMarked(states.get(digest), options.clock.nowMs())) continue;
     await options.pace(1);
-    const sizeBytes = (await blobs.sizeInTrash(digest)) ?? 0;
-    if (state === undefined) {
-      const trashed = { digest, sizeBytes, touchedAtMs: atMs, trashedAtMs: atMs };
+    // Asked again: it may have been brought back since.
+    const state = await collection.stateOf(digest);
+    const sizeBytes = await parts.blobs.sizeInTrash(digest);
+    const atMs = options.clock.nowMs();
+    if (isMarked(state, atMs)) continue;
+    if (state !== undefined) await collection.markTrashed([digest], atMs);
+    else {
+      const trashed = { digest, sizeBytes: sizeBytes ?? 0, touchedAtMs: atMs, trashedAtMs: atMs };
       await collection.recordUnlinked([trashed]);
-    } else {
-      await collection.markTrashed([digest], atMs);
     }
     found += 1;
   }
   return found;
+}
+
+/** A mark from the future, by a clock that was wrong then, would keep it until that time. */
+function isMarked(state: BlobState | undefined, nowMs: number): boolean {
+  return state?.trashedAtMs !== undefined && state.trashedAtMs <= nowMs;
 }

@@ -12,8 +12,11 @@ export type Keeper = "reference" | "freeze" | "undo" | "lease" | "trash";
 
 /** What was deleted and can be taken back. */
 export interface Undo {
-  keeps(digest: Digest): Promise<boolean>;
+  keptAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
 }
+
+/** What keeps each of some blobs; one that nothing keeps is not in it. */
+export type Keepers = ReadonlyMap<Digest, Keeper>;
 
 /** Entries of one blob that are looked at. */
 const entriesMax = 100;
@@ -21,8 +24,14 @@ const entriesMax = 100;
 /** As `trash` will be when a round has forgotten what can no longer be taken back. */
 export function withoutExpired(trash: Pick<TrashStore, "keepersOf">, clock: Clock): Undo {
   return {
-    keeps: async (digest) =>
-      (await trash.keepersOf(digest, entriesMax)).some((entry) => !isExpired(entry, clock)),
+    keptAmong: async (digests) => {
+      const kept = new Set<Digest>();
+      for (const digest of digests) {
+        const entries = await trash.keepersOf(digest, entriesMax);
+        if (entries.some((entry) => !isExpired(entry, clock))) kept.add(digest);
+      }
+      return kept;
+    },
   };
 }
 
@@ -30,19 +39,45 @@ export function isExpired({ expiresAtMs }: TrashEntry, clock: Clock): boolean {
   return expiresAtMs < clock.nowMs();
 }
 
-/** The first thing that keeps the blob from going to the trash, or undefined. */
-export async function keeperOf(
+type Parts = Pick<RegistryContext, "metadata" | "leases" | "links"> & { readonly undo: Undo };
+
+/** The first thing that keeps each of the blobs from going to the trash. */
+export async function keepersOf(blobs: readonly BlobState[], parts: Parts): Promise<Keepers> {
+  const undone = await parts.undo.keptAmong(blobs.map((blob) => blob.digest));
+  const hasFrozen = await parts.metadata.collection.hasFrozen();
+  const keepers = new Map<Digest, Keeper>();
+  for (const blob of blobs) {
+    const isUndone = undone.has(blob.digest);
+    const keeper = hasFrozen
+      ? await keeperBesideFrozen(blob, isUndone, parts)
+      : keeperOf(blob, isUndone, parts);
+    if (keeper !== undefined) keepers.set(blob.digest, keeper);
+  }
+  return keepers;
+}
+
+function keeperOf(
   blob: BlobState,
-  parts: Pick<RegistryContext, "metadata" | "leases" | "links"> & { readonly undo: Undo },
-): Promise<Keeper | undefined> {
-  const { metadata, undo, leases } = parts;
-  const { digest } = blob;
+  isUndone: boolean,
+  { leases }: Pick<Parts, "leases">,
+): Keeper | undefined {
   if (blob.isReferenced) return "reference";
-  if (await metadata.collection.isFrozen(digest)) return "freeze";
-  if (await undo.keeps(digest)) return "undo";
-  if (leases.isFresh(digest) || blob.touchedAtMs >= leases.touchedBeforeMs()) return "lease";
-  if (await isLinkedInFrozen(digest, parts)) return "freeze";
+  if (isUndone) return "undo";
+  if (leases.isFresh(blob.digest) || blob.touchedAtMs >= leases.touchedBeforeMs()) return "lease";
   return blob.trashedAtMs === undefined ? undefined : "trash";
+}
+
+/** Where some repository cannot be read whole. */
+async function keeperBesideFrozen(
+  blob: BlobState,
+  isUndone: boolean,
+  parts: Parts,
+): Promise<Keeper | undefined> {
+  const keeper = keeperOf(blob, isUndone, parts);
+  if (keeper === "reference") return keeper;
+  if (await parts.metadata.collection.isFrozen(blob.digest)) return "freeze";
+  if (keeper === "undo" || keeper === "lease") return keeper;
+  return (await isLinkedInFrozen(blob.digest, parts)) ? "freeze" : keeper;
 }
 
 const frozenMax = 1_000;

@@ -1,5 +1,5 @@
 import { inParallel } from "../base/in-parallel.ts";
-import type { BlobLink } from "../metadata/collection-store.ts";
+import type { BlobLink, BlobState, Links } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
@@ -15,31 +15,14 @@ interface Tidying extends Parts {
 }
 
 const repositoriesPerRound = 1_000;
-const repositoriesMax = 1_000_000;
 /** Their folders are synced together: a disk takes two syncs at once in the time of one. */
 const repositoriesAtOnce = 4;
-/** Loose links that are looked for before those of one repository are removed together. */
-const linksPerPass = 1_000;
-/** … and how many of it, since their blobs are locked meanwhile. */
+/** Their blobs are locked together. */
 const linksPerBatch = 100;
-
-type Links = ReadonlyMap<RepositoryName, readonly Digest[]>;
-
-/** Which repositories have a link to which of the blobs. */
-export async function linksTo(
-  digests: readonly Digest[],
-  { metadata }: Pick<Parts, "metadata">,
-): Promise<Links> {
-  const byRepository = new Map<RepositoryName, Digest[]>();
-  for (const digest of digests) {
-    for (const name of await metadata.repositoriesWithBlob(digest, repositoriesMax)) {
-      const own = byRepository.get(name);
-      if (own === undefined) byRepository.set(name, [digest]);
-      else own.push(digest);
-    }
-  }
-  return byRepository;
-}
+/** Loose links that are looked for before they are removed. */
+const linksPerPass = 1_000;
+/** While the disk has some of them, the rows of another are asked. */
+const batchesAtOnce = 4;
 
 /**
  * Ends blobs that are in the trash. Links before bytes: a link to nothing would promise a blob
@@ -52,12 +35,18 @@ export async function endBlobs(
   linked: Links,
   { links, metadata, locks, blobs }: Parts & Pick<RegistryContext, "blobs">,
 ): Promise<void> {
-  await inParallel([...linked], repositoriesAtOnce, ([name, own]) =>
+  await removeLinkFiles(linked, { links, locks });
+  await blobs.emptyTrash(digests);
+  await metadata.collection.forget(digests, linked.keys());
+}
+
+function removeLinkFiles(
+  linked: Links,
+  { links, locks }: Pick<Parts, "links" | "locks">,
+): Promise<void> {
+  return inParallel([...linked], repositoriesAtOnce, ([name, own]) =>
     locks.shared(`repository:${name}`, () => links.removeLayers(name, own)),
   );
-  await blobs.emptyTrash(digests);
-  if (linked.size > 0) await metadata.collection.unlink(linked);
-  await metadata.collection.forget(digests);
 }
 
 async function unlinkFrom(
@@ -98,57 +87,59 @@ export async function removeLooseLinks(tidying: Tidying): Promise<number> {
 async function removeTheseLinks(loose: readonly BlobLink[], tidying: Tidying): Promise<number> {
   const { pace, mayGoOn } = tidying;
   let removed = 0;
-  await inParallel(batchesByRepository(loose), repositoriesAtOnce, async (links) => {
+  await inParallel(batchesByRepository(loose), batchesAtOnce, async (batch) => {
     if (!(await mayGoOn())) return;
-    await pace(links.length);
-    const count = await removeLinks(links, tidying);
+    await pace(batch.length);
+    const count = await removeLinks(batch, tidying);
     removed += count;
   });
   return removed;
 }
 
-/** Of one repository. */
 async function removeLinks(loose: readonly BlobLink[], parts: Parts): Promise<number> {
   const digests = loose.map((link) => link.digest);
-  const [name] = loose.map((link) => link.repository);
-  if (name === undefined) return 0;
   const { locks, metadata } = parts;
   return holdDigests(locks, digests, () =>
     // Who asks whether the repository has one of them was told of it before this, and holds a
     // lease, or it waits, and hears that it is not there.
     lockTrash(locks, digests, async () => {
-      const revision = await metadata.collection.revisionOf(name);
-      const own: Digest[] = [];
-      for (const link of loose) if (await mayUnlink(link, revision, parts)) own.push(link.digest);
-      if (own.length > 0) await unlinkFrom(name, own, parts);
-      return own.length;
+      const states = await metadata.collection.statesOf(digests);
+      const own = new Map<RepositoryName, Digest[]>();
+      let count = 0;
+      for (const link of loose) {
+        if (!(await mayUnlink(link, states.get(link.digest), parts))) continue;
+        own.set(link.repository, [...(own.get(link.repository) ?? []), link.digest]);
+        count += 1;
+      }
+      await removeLinkFiles(own, parts);
+      if (count > 0) await metadata.collection.unlink(own);
+      return count;
     }),
   );
 }
 
 /** Everything may have changed since the query. The caller holds the blob's lock. */
 async function mayUnlink(
-  link: BlobLink,
-  revision: string | undefined,
+  { repository, digest, revision }: BlobLink,
+  state: BlobState | undefined,
   { metadata, leases }: Parts,
 ): Promise<boolean> {
-  const { repository, digest } = link;
   // A manifest that needs the blob again would have been recorded in the repository.
   const isLoose =
-    revision === link.revision || (await metadata.collection.isLoose(repository, digest));
-  const state = await metadata.collection.stateOf(digest);
+    (await metadata.collection.revisionOf(repository)) === revision ||
+    (await metadata.collection.isLoose(repository, digest));
   if (!isLoose || leases.isFresh(digest) || state === undefined) return false;
   // One that nobody references at all goes the other way, links and bytes together.
   if (!state.isReferenced || state.touchedAtMs >= leases.touchedBeforeMs()) return false;
   return !(await metadata.collection.isFrozen(digest));
 }
 
+/** Those of one repository stand together: their folder is synced once. */
 function batchesByRepository(links: readonly BlobLink[]): readonly (readonly BlobLink[])[] {
+  const ordered = [...Map.groupBy(links, (link) => link.repository).values()].flat();
   const batches: (readonly BlobLink[])[] = [];
-  for (const own of Map.groupBy(links, (link) => link.repository).values()) {
-    for (let start = 0; start < own.length; start += linksPerBatch) {
-      batches.push(own.slice(start, start + linksPerBatch));
-    }
+  for (let start = 0; start < ordered.length; start += linksPerBatch) {
+    batches.push(ordered.slice(start, start + linksPerBatch));
   }
   return batches;
 }

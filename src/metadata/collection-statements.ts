@@ -1,12 +1,14 @@
 import { type ExpressionBuilder, type Kysely, sql } from "kysely";
 import type { Database } from "../database/database.ts";
-import type { Placeholders } from "../database/statement.ts";
+import { type Placeholders, textsOf } from "../database/statement.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { MetadataTables } from "./tables.ts";
 
 type Query = Kysely<MetadataTables>;
 type OfDigest = { readonly digest: Digest };
+/** Digests as a JSON array. */
+type OfDigests = { readonly digests: string };
 type Limited = { readonly limit: number };
 /** Rows by their ids: a walk that is split into pieces of known cost. */
 type Window = { readonly after: number; readonly upTo: number; readonly touchedBeforeMs: number };
@@ -38,6 +40,17 @@ function prepareStates(database: Database<MetadataTables>) {
   return {
     state: database.prepare((query, param: Placeholders<OfDigest>) =>
       states(query).where("blobs.digest", "=", param.digest),
+    ),
+    statesAmong: database.prepare((query, param: Placeholders<OfDigests>) =>
+      states(query).where("blobs.digest", "in", textsOf(database.dialect, param.digests)),
+    ),
+    linksAmong: database.prepare((query, param: Placeholders<OfDigests>) =>
+      query
+        .selectFrom("blobs")
+        .innerJoin("repository_blobs", "repository_blobs.blob_id", "blobs.id")
+        .innerJoin("repositories", "repositories.id", "repository_blobs.repository_id")
+        .select(["blobs.digest", "repositories.name"])
+        .where("blobs.digest", "in", textsOf(database.dialect, param.digests)),
     ),
     between: database.prepare(
       (query, param: Placeholders<{ readonly first: Digest; readonly last: Digest }>) =>

@@ -33,6 +33,10 @@ export interface CollectionStore {
   emptyRepositories(limit: number): Promise<readonly RepositoryName[]>;
 
   stateOf(digest: Digest): Promise<BlobState | undefined>;
+  /** Of those that have a row. */
+  statesOf(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, BlobState>>;
+  /** Which repositories have a link to which of the blobs. */
+  linksTo(digests: readonly Digest[]): Promise<Links>;
   /**
    * Those of the blobs that have a row, and when they were touched. Cheap when they lie close
    * together, as in one folder.
@@ -40,6 +44,8 @@ export interface CollectionStore {
   recordedAmong(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, number>>;
   /** Manifests that name the blob or are it, `limit` at most. */
   referencesOf(digest: Digest, limit: number): Promise<readonly BlobUse[]>;
+  /** True when some repository has manifests that cannot be read. */
+  hasFrozen(): Promise<boolean>;
   /** True when a repository that cannot be read whole holds the blob, or may do so. */
   isFrozen(digest: Digest): Promise<boolean>;
   frozenRepositories(limit: number): Promise<readonly FrozenRepository[]>;
@@ -55,10 +61,16 @@ export interface CollectionStore {
   /** Makes a row for bytes that no link led to, so that collection comes to them. */
   recordUnlinked(blobs: readonly FoundBlob[]): Promise<void>;
   /** As `removeBlob` of the store, for many. */
-  unlink(links: ReadonlyMap<RepositoryName, readonly Digest[]>): Promise<void>;
-  /** Removes the rows, and the links, of blobs whose bytes are gone; not of one referenced. */
-  forget(digests: readonly Digest[]): Promise<void>;
+  unlink(links: Links): Promise<void>;
+  /**
+   * Removes the rows, and the links, of blobs whose bytes are gone; not of one referenced.
+   * `linkedIn` had the links: a comparison that has read them before is outdated.
+   */
+  forget(digests: readonly Digest[], linkedIn?: Iterable<RepositoryName>): Promise<void>;
 }
+
+/** By the repository, what it has a link to. */
+export type Links = ReadonlyMap<RepositoryName, readonly Digest[]>;
 
 export interface BlobState {
   readonly digest: Digest;

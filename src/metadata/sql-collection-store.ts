@@ -9,6 +9,7 @@ import type {
   CollectionStore,
   FoundBlob,
   FrozenRepository,
+  Links,
   Seen,
   Window,
 } from "./collection-store.ts";
@@ -78,6 +79,24 @@ export class SqlCollectionStore implements CollectionStore {
     return row === undefined ? undefined : stateOf(row);
   }
 
+  async statesOf(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, BlobState>> {
+    const args = { digests: JSON.stringify(digests) };
+    const rows = await this.#database.all(this.#reading.statesAmong, args);
+    return new Map(rows.map((row) => [row.digest, stateOf(row)]));
+  }
+
+  async linksTo(digests: readonly Digest[]): Promise<Links> {
+    const args = { digests: JSON.stringify(digests) };
+    const rows = await this.#database.all(this.#reading.linksAmong, args);
+    const links = new Map<RepositoryName, Digest[]>();
+    for (const { name, digest } of rows) {
+      const own = links.get(name);
+      if (own === undefined) links.set(name, [digest]);
+      else own.push(digest);
+    }
+    return links;
+  }
+
   async recordedAmong(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, number>> {
     let [first] = digests;
     if (first === undefined) return new Map();
@@ -97,9 +116,12 @@ export class SqlCollectionStore implements CollectionStore {
     return rows.map((row) => ({ repository: row.name, manifest: row.digest, role: row.role }));
   }
 
+  async hasFrozen(): Promise<boolean> {
+    return (await this.#database.first(this.#reading.firstFrozen, {})) !== undefined;
+  }
+
   async isFrozen(digest: Digest): Promise<boolean> {
-    const frozen = await this.#database.first(this.#reading.firstFrozen, {});
-    if (frozen === undefined) return false;
+    if (!(await this.hasFrozen())) return false;
     // A blob without any link may be one whose link is among what cannot be read.
     const link = await this.#database.first(this.#reading.firstLink, { digest });
     if (link === undefined) return true;
@@ -169,7 +191,7 @@ export class SqlCollectionStore implements CollectionStore {
     );
   }
 
-  unlink(links: ReadonlyMap<RepositoryName, readonly Digest[]>): Promise<void> {
+  unlink(links: Links): Promise<void> {
     // In one order for all, so that two processes cannot wait for each other's rows.
     const repositories = [...links.keys()].sort().map((repository) => ({ repository }));
     const rows = repositories.flatMap(({ repository }) =>
@@ -181,9 +203,11 @@ export class SqlCollectionStore implements CollectionStore {
     });
   }
 
-  forget(digests: readonly Digest[]): Promise<void> {
+  forget(digests: readonly Digest[], linkedIn: Iterable<RepositoryName> = []): Promise<void> {
     const rows = [...digests].sort().map((digest) => ({ digest }));
+    const repositories = [...linkedIn].sort().map((repository) => ({ repository }));
     return this.#write(async (transaction) => {
+      await transaction.runAll(this.#writing.countUp, repositories);
       await transaction.runAll(this.#writing.unlinkEverywhere, rows);
       await transaction.runAll(this.#writing.forget, rows);
     });

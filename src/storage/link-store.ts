@@ -140,7 +140,7 @@ export class LinkStore {
 
   /** As `removeLayer` for many; durable together. */
   async removeLayers(name: RepositoryName, digests: readonly Digest[]): Promise<void> {
-    await this.#objects.removeAll(digests.map((digest) => layerFolder(name, digest)));
+    await this.#objects.removeAllWithFolders(digests.map((digest) => layerLinkKey(name, digest)));
   }
 
   async listLayers(name: RepositoryName): Promise<readonly Digest[]> {

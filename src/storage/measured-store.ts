@@ -43,6 +43,7 @@ export function measuredStore(
     remove: (key) => remove(store.remove(key)),
     removeFolder: (folder) => remove(store.removeFolder(folder)),
     removeAll: (keys) => remove(store.removeAll(keys)),
+    removeAllWithFolders: (keys) => remove(store.removeAllWithFolders(keys)),
     removeEmptyFolders: (folders) => remove(store.removeEmptyFolders(folders)),
     openAppend: (key, offset) => writer(store.openAppend(key, offset)),
     probe: () => store.probe(),

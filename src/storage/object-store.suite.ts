@@ -183,11 +183,7 @@ export function objectStoreSuite(
         }
         expect(await store.removeFolder(`${at}/a`)).toBe(true);
         expect(await store.removeFolder(`${at}/a`)).toBe(false);
-        expect((await store.list(at)).map((entry) => entry.name).toSorted()).toEqual([
-          "a-b",
-          "a.txt",
-          "ab",
-        ]);
+        expect(await namesIn(at)).toEqual(["a-b", "a.txt", "ab"]);
       });
 
       test("an object is removed once", async () => {
@@ -197,6 +193,28 @@ export function objectStoreSuite(
         expect(await store.remove(key)).toBe(false);
         expect(await store.stat(key)).toBeUndefined();
       });
+
+      test("many objects go together, those that are not there passed over", async () => {
+        const at = folder();
+        for (const key of ["a", "b", "c"]) await store.put(`${at}/${key}`, bytesOf(key));
+        await store.removeAll([`${at}/a`, `${at}/none`, `${at}/nowhere/d`, `${at}/c`]);
+        expect(await namesIn(at)).toEqual(["b"]);
+      });
+
+      test("objects go with their folders and what else is in them", async () => {
+        const at = folder();
+        for (const key of ["a/link", "b/link", "b/stray", "b/c/d", "e/stray", "f/link"]) {
+          await store.put(`${at}/${key}`, bytesOf(key));
+        }
+        const keys = ["a", "b", "e", "none"].map((name) => `${at}/${name}/link`);
+        await store.removeAllWithFolders(keys);
+        expect(await namesIn(at)).toEqual(["f"]);
+        expect(await namesIn(`${at}/f`)).toEqual(["link"]);
+      });
+    }
+
+    async function namesIn(at: string): Promise<readonly string[]> {
+      return (await store.list(at)).map((entry) => entry.name).toSorted();
     }
 
     async function append(

@@ -56,8 +56,11 @@ export interface ObjectStore {
   /** Removes a folder with all it holds; not atomic. True when there was anything. */
   removeFolder(folder: string): Promise<boolean>;
 
-  /** Objects and folders with all they hold; durable together, in no order among them. */
+  /** Objects; durable together, in no order among them. */
   removeAll(keys: readonly string[]): Promise<void>;
+
+  /** The same of objects that have a folder each: it goes with them, and all that it holds. */
+  removeAllWithFolders(keys: readonly string[]): Promise<void>;
 
   /** Removes those that are empty, in this order; a power cut may bring them back. */
   removeEmptyFolders(folders: readonly string[]): Promise<void>;

@@ -87,7 +87,7 @@ async function collectAlone(parts: CommandParts, args: CommandArguments): Promis
     // Without a row nobody knows since when it has been there: the server's next round marks it.
     isOver: async (digest) =>
       ((await collection.stateOf(digest))?.trashedAtMs ?? Infinity) < trashedBeforeMs,
-    keeps: (digest) => opened.activity.trash.keeps(digest),
+    keeps: async (digest) => (await opened.activity.trash.keptAmong([digest])).has(digest),
     say: args.flag("quiet") ? () => undefined : print,
   });
   // The metadata follows the layout, here as everywhere.

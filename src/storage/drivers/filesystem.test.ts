@@ -72,6 +72,25 @@ test("a symbolic link is a folder where it leads to one, but not where a walk wo
   expect(await folders("elsewhere")).toEqual(["back"]);
 });
 
+test("a folder that has the name of an object goes with all it holds", async () => {
+  const store = await open();
+  await store.put("trash/object/inner/file", new Uint8Array(1));
+  await store.put("trash/other", new Uint8Array(1));
+  await store.removeAll(["trash/object", "trash/other"]);
+  expect(await store.list("trash")).toEqual([]);
+});
+
+test("a volatile move makes the folder that is missing, and says when nothing is there", async () => {
+  const store = await open();
+  await store.put("from/object", new Uint8Array(1));
+  expect(await store.moveVolatile("from/object", "to/some/object")).toBe(true);
+  expect(await store.moveVolatile("from/object", "to/some/object")).toBe(false);
+  expect(await store.moveVolatile("from/object", "elsewhere/object")).toBe(false);
+  expect(await store.list("to/some")).toEqual([{ name: "object", isFolder: false }]);
+  // Nothing is made for what does not come.
+  expect(await store.list("")).not.toContainEqual({ name: "elsewhere", isFolder: true });
+});
+
 test("a blob that is there already is synced before anybody builds on it", async () => {
   const bytes = new TextEncoder().encode("the same blob");
   const digest = digestOf(bytes);

@@ -8,7 +8,8 @@ import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store
 import { DegradingFileSystem, type SyncFailure } from "./degrading-file-system.ts";
 import type { FileStat, FileSystem } from "./file-system.ts";
 import { readSizeBytes, readToEnd, tooLarge } from "./read-to-end.ts";
-import { translateFailure } from "./storage-failure.ts";
+import { removeFile, removeFolder, removeTree } from "./remove-tree.ts";
+import { codeOf, translateFailure } from "./storage-failure.ts";
 
 export interface FilesystemOptions {
   /** The folder that Distribution calls `rootdirectory`. Made when it is missing. */
@@ -42,6 +43,7 @@ export class FilesystemStore implements ObjectStore {
   readonly #durableFolders = new LeastRecent<true>(durableFoldersMax);
   /** By path, stamps of files whose names are durable: another file of that name has another. */
   readonly #settled = new LeastRecent<string>(settledMax);
+  readonly #forget = (folder: string): void => this.#durableFolders.delete(folder);
 
   private constructor(options: FilesystemOptions) {
     this.#options = options;
@@ -145,22 +147,45 @@ export class FilesystemStore implements ObjectStore {
   async moveVolatile(source: string, target: string): Promise<boolean> {
     return this.#guard(`cannot move ${source} to ${target}`, async () => {
       const [from, to] = [this.#pathOf(source), this.#pathOf(target)];
-      if (this.#files.statNow(from) === undefined) return false;
-      await this.#moveFile(from, to, false);
+      try {
+        // Mostly the folder is there: looking first would cost as much again.
+        await this.#files.rename(from, to);
+      } catch (error) {
+        if (codeOf(error) !== "ENOENT") throw error;
+        if (this.#files.statNow(from) === undefined) return false;
+        await this.#moveFile(from, to, false);
+      }
       return true;
     });
   }
 
   async removeAll(keys: readonly string[]): Promise<void> {
+    await this.#removeEach(keys, async (path) =>
+      (await removeFile(this.#files, path, this.#forget)) ? posix.dirname(path) : undefined,
+    );
+  }
+
+  async removeAllWithFolders(keys: readonly string[]): Promise<void> {
+    await this.#removeEach(keys, async (path) => {
+      const folder = posix.dirname(path);
+      const isRemoved = await removeFile(this.#files, path, this.#forget);
+      const isFolderRemoved = await removeFolder(this.#files, folder, this.#forget);
+      return isRemoved || isFolderRemoved ? posix.dirname(folder) : undefined;
+    });
+  }
+
+  /** `remove` returns the folder whose entries it has changed. */
+  async #removeEach(
+    keys: readonly string[],
+    remove: (path: string) => Promise<string | undefined>,
+  ): Promise<void> {
     await this.#guard(`cannot remove ${keys.length} objects`, async () => {
-      const parents = new Set<string>();
+      const changed = new Set<string>();
       await inParallel(keys, removalsAtOnce, async (key) => {
-        const path = this.#pathOf(key);
-        const isFolder = this.#files.statNow(path)?.isFolder === true;
-        const isRemoved = await (isFolder ? this.#removeTree(path) : this.#files.unlink(path));
-        if (isRemoved) parents.add(posix.dirname(path));
+        const folder = await remove(this.#pathOf(key));
+        if (folder !== undefined) changed.add(folder);
       });
-      await inParallel([...parents], removalsAtOnce, (parent) => this.#syncFolder(parent));
+      await inParallel([...changed], removalsAtOnce, (folder) => this.#syncFolder(folder));
     });
   }
 
@@ -199,7 +224,7 @@ export class FilesystemStore implements ObjectStore {
   async removeFolder(folder: string): Promise<boolean> {
     return this.#guard(`cannot remove ${folder}`, async () => {
       const path = this.#pathOf(folder);
-      const removed = await this.#removeTree(path);
+      const removed = await removeTree(this.#files, path, this.#forget);
       if (removed) await this.#syncFolder(posix.dirname(path));
       return removed;
     });
@@ -295,7 +320,7 @@ export class FilesystemStore implements ObjectStore {
   async #moveFile(source: string, target: string, isSynced = true): Promise<void> {
     const folder = posix.dirname(target);
     // Asked before: afterwards another object may have taken the name, and not be synced yet.
-    const stamp = this.#stampNow(source);
+    const stamp = isSynced ? this.#stampNow(source) : "";
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#ensureFolder(folder, isSynced);
@@ -303,7 +328,7 @@ export class FilesystemStore implements ObjectStore {
         break;
       } catch (error) {
         // Collection may have removed the folder since, because it was empty: it is made again.
-        const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
+        const isGone = codeOf(error) === "ENOENT";
         if (!isGone || attempt === moveAttemptsMax || this.#files.statNow(source) === undefined) {
           throw error;
         }
@@ -332,18 +357,6 @@ export class FilesystemStore implements ObjectStore {
     if (!isSynced) return;
     await this.#syncFolder(parent);
     this.#durableFolders.set(path, true);
-  }
-
-  async #removeTree(path: string): Promise<boolean> {
-    const entries = await this.#files.readFolder(path);
-    if (entries === undefined) return this.#files.unlink(path);
-    for (const entry of entries) {
-      const child = `${path}/${entry.name}`;
-      // A link to a folder is removed as a link: what it points to is not ours.
-      if (!entry.isFolder || !(await this.#removeTree(child))) await this.#files.unlink(child);
-    }
-    this.#durableFolders.delete(path);
-    return this.#files.removeEmptyFolder(path);
   }
 
   async #syncFolder(path: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { concatBytes } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Appender, Content, ObjectEntry, ObjectStat, ObjectStore } from "../object-store.ts";
@@ -84,10 +85,11 @@ export class MemoryStore implements ObjectStore {
   }
 
   async removeAll(keys: readonly string[]): Promise<void> {
-    for (const key of keys) {
-      this.#objects.delete(key);
-      await this.removeFolder(key);
-    }
+    for (const key of keys) this.#objects.delete(key);
+  }
+
+  async removeAllWithFolders(keys: readonly string[]): Promise<void> {
+    for (const key of keys) await this.removeFolder(posix.dirname(key));
   }
 
   async removeEmptyFolders(): Promise<void> {
