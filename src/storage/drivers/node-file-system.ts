@@ -66,12 +66,11 @@ export const nodeFileSystem: FileSystem = {
   readFolder: (path) =>
     absentAsUndefined(async () => {
       const entries = await readdir(path, { withFileTypes: true });
-      const found: { name: string; isFolder: boolean }[] = [];
-      for (const entry of entries) {
-        const isFolder = entry.isSymbolicLink() ? leadsDown(path, entry.name) : entry.isDirectory();
-        found.push({ name: entry.name, isFolder });
-      }
-      return found;
+      return entries.map((entry) =>
+        entry.isSymbolicLink()
+          ? { name: entry.name, isFolder: leadsDown(path, entry.name), isLink: true as const }
+          : { name: entry.name, isFolder: entry.isDirectory() },
+      );
     }),
 
   async makeFolder(path) {
