@@ -103,7 +103,13 @@ function read(path: string): { readonly text: string; readonly stamp: string } {
       closeSync(file);
     }
   } catch (cause) {
-    throw new Error(`cannot read ${path}`, { cause });
+    const isFolder = cause instanceof Error && "code" in cause && cause.code === "EISDIR";
+    throw new Error(
+      isFolder ? `${path} is a folder, and a file is needed` : `cannot read ${path}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -9,6 +9,8 @@ export interface Counter {
 
 export interface Gauge {
   set(value: number, labels?: Labels): void;
+  /** The one series of these labels, which begins at 0: for what goes up and down at every request. */
+  bind(labels: Labels): { add(amount: number): void };
 }
 
 export interface Histogram {
@@ -39,6 +41,6 @@ export interface Metrics {
 /** For works whose measurements nobody reads. */
 export const silentMetrics: Metrics = {
   counter: () => ({ add: () => undefined, bind: () => ({ add: () => undefined }) }),
-  gauge: () => ({ set: () => undefined }),
+  gauge: () => ({ set: () => undefined, bind: () => ({ add: () => undefined }) }),
   histogram: () => ({ observe: () => undefined, bind: () => ({ observe: () => undefined }) }),
 };

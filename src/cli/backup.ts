@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { restoreBackup } from "../server/backup/restore.ts";
 import { countText } from "../server/commands/text.ts";
 import { loadConfigFile } from "./config-file.ts";
+import { printLine } from "./print-line.ts";
 import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 interface BackupOptions {
@@ -48,12 +49,11 @@ async function runRestore(folder: string, options: RestoreOptions): Promise<numb
   const interrupt = (): void => ends.abort(new Error("interrupted"));
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
-  const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const counts = await restoreBackup(loadConfigFile(options.config).loaded.config, {
     folder,
     allowsIncomplete: options.incomplete,
     signal: ends.signal,
-    print,
+    print: printLine,
   });
   const { repositories, tags, manifests, blobs } = counts;
   const names = [
@@ -61,8 +61,8 @@ async function runRestore(folder: string, options: RestoreOptions): Promise<numb
     countText(tags, "tag"),
     countText(manifests, "manifest"),
   ];
-  print(names.join(", "));
-  print(`${blobs} blobs (${(counts.copiedBytes / 1e6).toFixed(1)} MB), each hashed on its way`);
-  if (counts.broken > 0) print(`${counts.broken} blobs are missing or damaged in the backup`);
+  printLine(names.join(", "));
+  printLine(`${blobs} blobs (${(counts.copiedBytes / 1e6).toFixed(1)} MB), each hashed on its way`);
+  if (counts.broken > 0) printLine(`${counts.broken} blobs are missing or damaged in the backup`);
   return counts.broken === 0 ? 0 : 1;
 }

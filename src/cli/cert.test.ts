@@ -244,3 +244,16 @@ test("a folder with a space or a quote in its name is quoted", async () => {
   expect(advice).toContain("it'\\''s mine/ca.crt'");
   expect(advice).toContain(`certificate: "${join(shop.folder, "it's mine", "registry.crt")}"`);
 });
+
+test.each([
+  [{ port: 99_999 }, "99999 is not a port: they go from 1 to 65535"],
+  [{ hosts: ["registry.example:70000"] }, "70000 is not a port: they go from 1 to 65535"],
+  [
+    { hosts: ["https://registry.example"] },
+    '"https://registry.example" is not a host: write a name or an address, such as registry.example',
+  ],
+])("%p is refused with what is wrong in it", async (options, sentence) => {
+  using shop = workshop();
+  expect(await shop.init(options)).toBe(2);
+  expect(shop.err.join("")).toBe(`${sentence}\n`);
+});

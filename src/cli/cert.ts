@@ -19,7 +19,7 @@ import type { Random } from "../base/random.ts";
 import { certificateAdvice } from "./cert-advice.ts";
 import type { ExitCode } from "./htpasswd.ts";
 import type { TextOutput } from "./password-input.ts";
-import { parseRegistryHost, type RegistryHost } from "./registry-host.ts";
+import { isPort, parseRegistryHost, portMax, type RegistryHost } from "./registry-host.ts";
 
 export interface CertificateOptions {
   /** Names and addresses that clients will use, each with a port or without. */
@@ -106,9 +106,16 @@ function parseHosts({ hosts, port }: CertificateOptions): readonly RegistryHost[
   if (hosts.length === 0) throw new Refusal("name at least one host that clients will use");
   return hosts.map((text) => {
     const host = parseRegistryHost(text, port);
-    if (host === undefined) throw new Refusal(`${JSON.stringify(text)} is not a host name`);
+    if (host === undefined) throw new Refusal(whyNoHost(text, port));
     return host;
   });
+}
+
+function whyNoHost(text: string, defaultPort: number): string {
+  const port = /^[^/]*[^:]:([0-9]+)$/.exec(text)?.[1] ?? String(defaultPort);
+  return isPort(Number(port))
+    ? `${JSON.stringify(text)} is not a host: write a name or an address, such as registry.example`
+    : `${port} is not a port: they go from 1 to ${portMax}`;
 }
 
 function issueAuthority({ clock, random }: CertificateOptions): CertificateIssuer {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -38,14 +38,82 @@ test("a storage that cannot be opened is named with the system's reason", () => 
   expect(exitCode).toBe(1);
 });
 
-function run(file: string): { readonly exitCode: number; readonly stderr: string } {
+test("a password file that is a folder, as in Debian's own configuration, is named with its key", () => {
+  const file = join(folder, "debian.yml");
+  writeFileSync(
+    file,
+    `version: 0.1\nstorage: inmemory\nauth: {htpasswd: {realm: basic-realm, path: "${folder}"}}\n`,
+  );
+  const { exitCode, stderr } = run(file);
+  expect(stderr).toStartWith(
+    `berth: auth.htpasswd: ${folder} is a folder, and a file is needed: EISDIR: `,
+  );
+  expect(exitCode).toBe(1);
+});
+
+test("a command on a folder without a registry says so, and makes nothing there", () => {
+  const root = join(folder, "not-mounted");
+  const file = join(folder, "not-mounted.yml");
+  writeFileSync(file, `version: 0.1\nstorage: {filesystem: {rootdirectory: "${root}"}}\n`);
+  const commands = [
+    ["backup", join(folder, "backup"), "--config"],
+    ["fsck", "--config"],
+    ["gc", "preview", "--config"],
+    ["garbage-collect"],
+    ["metadata", "verify"],
+    ["metadata", "rebuild"],
+  ];
+  for (const command of commands) {
+    expect(run(file, command)).toEqual({
+      exitCode: 1,
+      stdout: "",
+      stderr:
+        `berth: there is no registry in ${root}; name the configuration of the one that you mean ` +
+        "(REGISTRY_CONFIGURATION_PATH works for every command)\n",
+    });
+  }
+  expect(existsSync(root)).toBe(false);
+  expect(existsSync(join(folder, "backup"))).toBe(false);
+});
+
+test("garbage-collect takes the values of its flags that Distribution takes", () => {
+  const root = join(folder, "collected");
+  mkdirSync(join(root, "docker/registry/v2"), { recursive: true });
+  const file = join(folder, "collected.yml");
+  writeFileSync(file, `version: 0.1\nstorage: {filesystem: {rootdirectory: "${root}"}}\n`);
+  const collect = (...flags: readonly string[]): string =>
+    run(file, ["garbage-collect", ...flags]).stdout;
+  expect(collect("--delete-untagged=true", "--dry-run=true")).toContain("would be removed");
+  expect(collect("-m=true", "-d=false", "--quiet=1")).toEndWith(" removed\n");
+  expect(collect("-d=false")).not.toContain("would be removed");
+  expect(run(file, ["garbage-collect", "--dry-run=perhaps"]).stderr).toContain("unknown option");
+});
+
+test("a configuration that is not there is named by every command in the same words", () => {
+  const file = join(folder, "none.yml");
+  const { stderr } = run(file);
+  expect(stderr).toStartWith(`berth: the configuration ${file} cannot be read: ENOENT`);
+  expect(run(file, ["config", "check"])).toEqual({ exitCode: 1, stderr, stdout: "" });
+  expect(run(file, ["config", "show"])).toEqual({ exitCode: 1, stderr, stdout: "" });
+});
+
+function run(
+  file: string,
+  command: readonly string[] = ["serve"],
+): { readonly exitCode: number; readonly stderr: string; readonly stdout: string } {
   const main = join(import.meta.dir, "..", "main.ts");
   // Variables of the machine must not be laid over these files.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith("REGISTRY_")),
   );
-  const result = Bun.spawnSync([process.execPath, main, "serve", file], { env, stdout: "ignore" });
-  return { exitCode: result.exitCode, stderr: result.stderr.toString() };
+  const result = Bun.spawnSync([process.execPath, main, ...command, file], {
+    env,
+  });
+  return {
+    exitCode: result.exitCode,
+    stderr: result.stderr.toString(),
+    stdout: result.stdout.toString(),
+  };
 }
 
 test("a configuration that cannot be read is named, by serve and by config check alike", () => {

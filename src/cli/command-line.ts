@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { defaultCost } from "../auth/htpasswd-file.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
 import { ConfigError } from "../config/config-error.ts";
@@ -9,7 +10,7 @@ import { configFileName, readConfigFile } from "./config-file.ts";
 import { addFsckCommand } from "./fsck.ts";
 import { type GarbageCollectOptions, runGarbageCollect } from "./garbage-collect.ts";
 import { addGcCommands } from "./gc.ts";
-import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
+import { addUser, costMax, costMin, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
 import { addRetentionCommands } from "./retention.ts";
 import { addRemoveCommand } from "./rm.ts";
@@ -29,7 +30,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   const exit: Exit = { code: 0 };
   const program = createProgram(exit);
   try {
-    await program.parseAsync([...withImplicitServe(args)], { from: "user" });
+    await program.parseAsync([...withPlainFlags(withImplicitServe(args))], { from: "user" });
   } catch (error) {
     // Commander has printed its own errors; help and version come this way too, with code 0.
     if (error instanceof CommanderError) return error.exitCode;
@@ -96,7 +97,7 @@ function addConfigCommands(program: Command, exit: Exit): void {
   config
     .command("check")
     .description(
-      "say everything that is wrong with a configuration; exit code 1 if it cannot start",
+      "say everything that is wrong with a configuration and its certificates; exit code 1 if it cannot start",
     )
     .argument("[config]", configHelp)
     .action((path: string | undefined) => print(checkConfig(configInput(path))));
@@ -139,7 +140,12 @@ function addHtpasswdCommands(program: Command, exit: Exit): void {
     .description("add a user or change the password, which is asked for or read from a pipe")
     .argument("<file>")
     .argument("<user>")
-    .option("--cost <number>", "bcrypt cost", wholeNumber)
+    .option(
+      "--cost <number>",
+      `bcrypt cost, from ${costMin} to ${costMax}; each step doubles what a login takes`,
+      wholeNumber,
+      defaultCost,
+    )
     .action(async (path: string, user: string, options: { cost?: number }) => {
       exit.code = await addUser({ path, user, random: systemRandom, ...options }, process);
     });
@@ -186,6 +192,16 @@ function withImplicitServe(args: readonly string[]): readonly string[] {
   const [first] = args;
   if (first === undefined) return ["help"];
   return /\.ya?ml$/.test(first) ? ["serve", ...args] : args;
+}
+
+/** Distribution's flags take a value (`--delete-untagged=true`), and people's scripts give it. */
+function withPlainFlags(args: readonly string[]): readonly string[] {
+  if (args[0] !== "garbage-collect") return args;
+  return args.flatMap((arg) => {
+    const match = /^(--?[a-z-]+)=(?:(true|t|1)|false|f|0)$/i.exec(arg);
+    if (match === null) return [arg];
+    return match[2] === undefined ? [] : [match[1] ?? arg];
+  });
 }
 
 function describe(error: unknown): string {

@@ -15,13 +15,11 @@ export function loadConfigFile(path: string | undefined): {
   const environment = process.env;
   const fileName = configFileName(path);
   if (fileName === undefined) return { loaded: loadConfig({ environment }), fileName };
-  return {
-    loaded: loadConfig({ text: readConfigFile(fileName), fileName, environment }),
-    fileName,
-  };
+  const text = readConfigFile(fileName);
+  return { loaded: loadConfig({ text, fileName, environment }), fileName };
 }
 
-/** @throws {Error} that names the file and says why it cannot be read. */
+/** @throws {Error} that names the file, when it is not there or may not be read. */
 export function readConfigFile(fileName: string): string {
   try {
     return readFileSync(fileName, "utf8");

@@ -38,3 +38,13 @@ test("a variable that is ignored is named where the effective values are shown",
   expect(exitCode).toBe(0);
   expect(lines[0]).toStartWith("# warning: environment REGISTRY_HTTP_ADR: there is no such key");
 });
+
+test("a certificate that cannot be used is found before the start", () => {
+  const text =
+    "version: 0.1\nstorage: inmemory\nhttp: {tls: {certificate: /none/a.crt, key: /none/a.key}}";
+  const { lines, exitCode } = checkConfig({ text, fileName: "c.yml", environment });
+  expect(lines).toEqual([
+    expect.stringContaining("error: http.tls.certificate: /none/a.crt cannot be read"),
+  ]);
+  expect(exitCode).toBe(1);
+});

@@ -153,6 +153,8 @@ test.each([
   ["nothing", piped()],
   ["73 bytes", piped("x".repeat(73))],
   ["a tab", piped("a\tb\n")],
+  ["bytes that are no UTF-8", piped(Uint8Array.of(0x61, 0xff, 0x0a))],
+  ["half of a character", piped(Uint8Array.of(0x61, 0xc3))],
   ["input without end", piped(...Array.from({ length: 100 }, () => "x".repeat(100)))],
 ])("%s for a password: nothing is written", async (_name, io) => {
   using file = temporaryFile();

@@ -113,6 +113,9 @@ async function readNewPassword(
     const password = await reader.read(`New password of ${user}: `);
     if (password === undefined) return { why: "nothing was changed" };
     if (password === "") return { why: "the password is empty; it is read from the first line" };
+    if (password.includes("\ufffd")) {
+      return { why: "a password is text in UTF-8, and this is not" };
+    }
     if (controlCharacter.test(password)) {
       return { why: "a password has no control characters: Basic authentication refuses them" };
     }

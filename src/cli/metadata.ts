@@ -1,5 +1,6 @@
 import { countMetadataDifferences, rebuildMetadata } from "../server/metadata-commands.ts";
 import { loadConfigFile } from "./config-file.ts";
+import { printLine } from "./print-line.ts";
 
 /** `berth metadata rebuild [config.yml]` */
 export async function runMetadataRebuild(path: string | undefined): Promise<number> {
@@ -12,9 +13,8 @@ export async function runMetadataRebuild(path: string | undefined): Promise<numb
 
 /** `berth metadata verify [config.yml]`: 1 when there is a difference. */
 export async function runMetadataVerify(path: string | undefined): Promise<number> {
-  const print = (line: string): void => void process.stdout.write(`${line}\n`);
-  const count = await countMetadataDifferences(loadConfigFile(path).loaded.config, print);
+  const count = await countMetadataDifferences(loadConfigFile(path).loaded.config, printLine);
   const differences = count === 1 ? "1 difference" : `${count} differences`;
-  print(count === 0 ? "the metadata agrees with the storage" : differences);
+  printLine(count === 0 ? "the metadata agrees with the storage" : differences);
   return count === 0 ? 0 : 1;
 }

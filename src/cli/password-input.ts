@@ -30,7 +30,8 @@ const erase = new Set(["\u0008", "\u007f"]);
 export class PasswordReader {
   readonly #streams: Streams;
   readonly #chunks: AsyncIterator<Uint8Array | string>;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true });
+  /** Bytes that are no UTF-8 become U+FFFD, which a new password may not have. */
+  readonly #decoder = new TextDecoder("utf-8");
   /** What has come and was not read yet. */
   #characters: string[] = [];
 
@@ -77,12 +78,15 @@ export class PasswordReader {
   async #next(): Promise<string | undefined> {
     while (this.#characters.length === 0) {
       const chunk = await this.#chunks.next();
-      if (chunk.done === true) return undefined;
-      const { value } = chunk;
-      const text =
-        typeof value === "string" ? value : this.#decoder.decode(value, { stream: true });
-      this.#characters = Array.from(text);
+      this.#characters = Array.from(
+        chunk.done === true ? this.#decoder.decode() : this.#textOf(chunk.value),
+      );
+      if (chunk.done === true) break;
     }
     return this.#characters.shift();
+  }
+
+  #textOf(value: Uint8Array | string): string {
+    return typeof value === "string" ? value : this.#decoder.decode(value, { stream: true });
   }
 }

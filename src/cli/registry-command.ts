@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { CommandValues } from "../server/commands/command.ts";
 import { runCommand } from "../server/run-command.ts";
 import { loadConfigFile } from "./config-file.ts";
+import { printLine } from "./print-line.ts";
 import { version } from "./version.ts";
 
 /** Adds the option that every command on a registry takes. */
@@ -28,7 +29,7 @@ export async function runRegistryCommand(
     values: { ...rest, user: userName() },
     version,
     signal: ends.signal,
-    print: (line) => void process.stdout.write(`${line}\n`),
+    print: printLine,
   });
 }
 

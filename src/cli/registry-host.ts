@@ -8,7 +8,7 @@ export interface RegistryHost {
   readonly port: number;
 }
 
-const portMax = 65_535;
+export const portMax = 65_535;
 const nameLengthMax = 253;
 /** With underscores, which DNS has not, but Docker networks have; a star only as the first label. */
 const dnsName =
@@ -26,7 +26,7 @@ export function parseRegistryHost(text: string, defaultPort: number): RegistryHo
   if (parts === null) return undefined;
   const [, bracketed, plain = "", digits] = parts;
   const port = digits === undefined ? defaultPort : Number(digits);
-  if (port < 1 || port > portMax) return undefined;
+  if (!isPort(port)) return undefined;
   if (bracketed !== undefined) {
     return isIP(bracketed) === 6
       ? { name: bracketed.toLowerCase(), isAddress: true, port }
@@ -35,6 +35,10 @@ export function parseRegistryHost(text: string, defaultPort: number): RegistryHo
   const name = plain.toLowerCase();
   if (isIP(name) === 4) return { name, isAddress: true, port };
   return isDnsName(name) ? { name, isAddress: false, port } : undefined;
+}
+
+export function isPort(port: number): boolean {
+  return port >= 1 && port <= portMax;
 }
 
 /** Four numbers that are no address, such as 300.1.1.1, are no name either. */

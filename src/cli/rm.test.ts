@@ -40,6 +40,11 @@ test("delete and take back, through the server and without it", async () => {
   expect(server.log()).toContain("a tag was deleted");
   expect(berth("restore", "team/app")).toMatchObject({ exitCode: 0 });
   expect(berth("trash", "ls").output).toBe("the trash is empty\n");
+  // Nobody reads any more: no failure of the command, and nothing to say about it.
+  const [program = "", ...rest] = registryCommand("berth", ["gc", "status", "--config", file]);
+  const status = [program, ...rest].map((part) => JSON.stringify(part)).join(" ");
+  const closed = Bun.spawnSync(["sh", "-c", `{ ${status}; echo "ended with $?" >&2; } | true`]);
+  expect(closed.stderr.toString()).toBe("ended with 0\n");
   expect(berth("tag", "history", "team/app", "v1").output.split("\n")).toHaveLength(4);
 }, 30_000);
 

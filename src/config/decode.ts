@@ -5,7 +5,7 @@ import type { Key, Standing } from "./key.ts";
 import { nearestName } from "./nearest.ts";
 import { quote } from "./quote.ts";
 import type { Origin, RawEntry, RawMap, RawNode } from "./raw.ts";
-import { parseBool, parseBytes, parseDurationMs, parseInteger } from "./scalars.ts";
+import { formatDuration, parseBool, parseBytes, parseDurationMs, parseInteger } from "./scalars.ts";
 import { type DictionaryShape, keys, type SectionShape, type Shape, shape } from "./schema.ts";
 
 /** Durations are in milliseconds, sizes in bytes. */
@@ -241,9 +241,12 @@ function wantedOf(key: Key): string {
 
 function limitOf(value: ConfigValue, key: Key): string | undefined {
   if (typeof value !== "number") return undefined;
-  const unit = key.type === "duration" ? " ms" : key.type === "bytes" ? " bytes" : "";
-  if (key.min !== undefined && value < key.min) return `less than ${key.min}${unit}`;
-  if (key.max !== undefined && value > key.max) return `more than ${key.max}${unit}`;
+  const limit = (number: number): string => {
+    if (key.type === "duration") return formatDuration(number);
+    return key.type === "bytes" ? `${number} bytes` : String(number);
+  };
+  if (key.min !== undefined && value < key.min) return `less than ${limit(key.min)}`;
+  if (key.max !== undefined && value > key.max) return `more than ${limit(key.max)}`;
   return undefined;
 }
 

@@ -11,6 +11,7 @@ import { KeyedMutex } from "../base/mutex.ts";
 import { ChangeWatch } from "./change-watch.ts";
 import type { Database, DatabaseOptions, MaybePromise, Refuse, Transaction } from "./database.ts";
 import { migrate } from "./migrations.ts";
+import { openingAdvice } from "./opening-advice.ts";
 import { ReadCache, rowsMax } from "./read-cache.ts";
 import {
   type Arguments,
@@ -66,16 +67,9 @@ export async function openSqlite<Tables>(
     // One after the other: the watch is mapped while nothing of the file is open here.
     return await opening.run(path, () => openFile<Tables>(path, options));
   } catch (cause) {
-    const isDamaged = cause instanceof SQLiteError && /CORRUPT|NOTADB/.test(cause.code ?? "");
-    const advice = isDamaged ? adviceFor(path, options) : "";
+    const advice = openingAdvice(cause, path, options.durability);
     throw new Error(`cannot open the database ${path}: ${messageOf(cause)}${advice}`, { cause });
   }
-}
-
-/** For whoever has a damaged file. */
-function adviceFor(path: string, { durability }: DatabaseOptions): string {
-  if (durability === "records") return "; put the one of a backup in its place";
-  return `; delete it, with ${path}-wal and ${path}-shm: it is made again from the storage`;
 }
 
 /**

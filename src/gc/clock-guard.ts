@@ -7,6 +7,8 @@ const backwardsMsMax = 60_000;
 /** A process that begins so long after the last run was off, or its clock is wrong. */
 const standstillMsMax = 30 * 86_400_000;
 
+const untilWhen = "ages are believed again after the grace time";
+
 export interface ClockGuardOptions {
   readonly clock: Clock;
   /** How long ages mean nothing after a step: the longest that collection waits for anything. */
@@ -62,10 +64,10 @@ export class ClockGuard {
       this.#began.wallMs > lastRunMs + standstillMsMax &&
       monotonicMs < this.#began.monotonicMs + holdMs;
     if ((isBehind && monotonicMs < this.#heldUntilMs) || isAhead) {
-      return `the clock says ${iso(wallMs)}, and the last run was at ${iso(lastRunMs)}`;
+      return `the clock says ${iso(wallMs)}, and the last run was at ${iso(lastRunMs)}; ${untilWhen}`;
     }
     if (monotonicMs >= this.#heldUntilMs) return undefined;
-    return "the clock was set while the registry ran; ages are believed again after the grace time";
+    return `the clock was set while the registry ran; ${untilWhen}`;
   }
 }
 

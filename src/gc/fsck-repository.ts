@@ -147,6 +147,7 @@ class RepositoryCheck {
     if (kind === "intact" && suspect.code === "size-wrong") yield findingOf(suspect, where);
     if (kind !== "corrupt" && kind !== "unreadable") return;
     this.#broken.add(digest);
+    this.#run.linked.add(digest);
     yield findingOf(damageOf(digest, kind, this.#run), where);
   }
 

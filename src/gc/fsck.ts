@@ -94,7 +94,8 @@ async function* checkBlobs(parts: FsckParts, run: FsckRun): AsyncGenerator<Findi
       (await isUsed(digest, parts)) ? undefined : parts.blobs.sizeOf(digest),
     );
     if (sizeBytes === undefined) continue;
-    const text = `no repository has it; ${sizeBytes} bytes that a collection gives back`;
+    const bytes = sizeBytes === 1 ? "1 byte" : `${sizeBytes} bytes`;
+    const text = `no repository has it; ${bytes} that a collection gives back`;
     yield findingOf({ code: "blob-unlinked", subject: digest, text });
   }
 }

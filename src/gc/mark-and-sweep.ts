@@ -38,6 +38,7 @@ export interface SweepResult {
   readonly markedBlobs: number;
   readonly removedManifests: number;
   readonly removedBlobs: number;
+  readonly removed: readonly Digest[];
   readonly freedBytes: number;
   /** Needed by no manifest, and kept because it can be taken back. */
   readonly keptBlobs: number;
@@ -161,7 +162,7 @@ async function sweep(
   for (const digest of isDryRun ? [] : garbage) await blobs.remove(digest);
   if (!isDryRun) await blobs.emptyTrash([...ended]);
   const trash = { endedTrash: [...ended], endedTrashBytes: sizeBytes };
-  return { removedBlobs: garbage.size, freedBytes, keptBlobs, ...trash };
+  return { removedBlobs: garbage.size, removed: [...garbage], freedBytes, keptBlobs, ...trash };
 }
 
 /** What is in the trash and needs to be there no longer. */

@@ -1,43 +1,69 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { Client, proxyTrust } from "./forwarded.ts";
 
-function client(headers: Readonly<Record<string, string>>, cidrs?: readonly string[]): Client {
-  const peer = { address: () => "10.0.0.1", isTls: false, keepOpen: () => undefined };
-  return new Client({ headers: new Headers(headers), peer, host: "direct" }, proxyTrust(cidrs));
+/** The address of a client whose request came from `from` with these headers. */
+function addressOf(
+  headers: Readonly<Record<string, string>>,
+  trusted: readonly string[] | undefined,
+  from = "127.0.0.1",
+): string {
+  const peer = { address: () => from, isTls: false, keepOpen: () => undefined };
+  const arrival = { headers: new Headers(headers), peer, host: "registry.example" };
+  return new Client(arrival, proxyTrust(trusted)).address;
 }
 
-describe("the address of a client behind proxies", () => {
-  test.each([
-    [{}, "10.0.0.1"],
-    [{ "X-Forwarded-For": "192.0.2.1, 10.0.0.9" }, "192.0.2.1"],
-    [{ "X-Forwarded-For": "2001:db8::1" }, "2001:db8::1"],
-    // Some load balancers add the port.
-    [{ "X-Forwarded-For": "192.0.2.1:4711" }, "192.0.2.1"],
-    [{ "X-Forwarded-For": "[2001:db8::1]:4711" }, "2001:db8::1"],
-    [{ Forwarded: "for=192.0.2.1" }, "192.0.2.1"],
-    // The examples of RFC 7239, 4 and 6.
-    [{ Forwarded: 'For="[2001:db8:cafe::17]:4711"' }, "2001:db8:cafe::17"],
-    [{ Forwarded: 'for="192.0.2.43:47011";proto=http' }, "192.0.2.43"],
-    [{ Forwarded: "for=unknown" }, "10.0.0.1"],
-    [{ Forwarded: "for=_hidden, for=192.0.2.1" }, "10.0.0.1"],
-    [{ "X-Real-IP": "192.0.2.2" }, "192.0.2.2"],
-    [{ "X-Real-IP": "192.0.2.2", "X-Forwarded-For": "192.0.2.1" }, "192.0.2.1"],
-    [{ "X-Real-IP": "192.0.2.2", "X-Forwarded-For": "nonsense" }, "192.0.2.2"],
-    [{ "X-Forwarded-For": "[192.0.2.1" }, "10.0.0.1"],
-    [{ "X-Forwarded-For": "192.0.2.1:x" }, "10.0.0.1"],
-  ])("%j is %s", (headers, address) => {
-    expect(client(headers as Readonly<Record<string, string>>).address).toBe(address);
-  });
+const forwardedFor = (value: string) => ({ "X-Forwarded-For": value });
 
-  test("is what the socket says when the proxy is not trusted", () => {
-    for (const name of ["X-Forwarded-For", "X-Real-IP"]) {
-      expect(client({ [name]: "192.0.2.1" }, ["192.0.2.0/24"]).address).toBe("10.0.0.1");
-    }
-  });
+test("without a list of proxies the first address counts, as in Distribution", () => {
+  expect(addressOf(forwardedFor("203.0.113.9, 10.0.0.1"), undefined)).toBe("203.0.113.9");
 });
 
-test("a scheme counts in any case", () => {
-  expect(client({ "X-Forwarded-Proto": "HTTPS" }).origin).toBe("https://direct");
-  expect(client({ Forwarded: "Proto=Https;Host=a" }).origin).toBe("https://a");
-  expect(client({ "X-Forwarded-Proto": "gopher" }).origin).toBe("http://direct");
+test("with a list, what a client has put in front of the proxies' addresses does not count", () => {
+  const proxies = ["127.0.0.1", "10.0.0.0/8"];
+  expect(addressOf(forwardedFor("192.0.2.66, 203.0.113.9"), proxies)).toBe("203.0.113.9");
+  expect(addressOf(forwardedFor("192.0.2.66, 203.0.113.9, 10.0.0.1"), proxies)).toBe("203.0.113.9");
+  expect(addressOf({ Forwarded: "for=192.0.2.66, for=203.0.113.9" }, proxies)).toBe("203.0.113.9");
+  // A client inside: all of them are proxies, and the first is the farthest.
+  expect(addressOf(forwardedFor("10.0.0.7, 10.0.0.1"), proxies)).toBe("10.0.0.7");
+  expect(addressOf(forwardedFor("203.0.113.9"), proxies, "198.51.100.1")).toBe("198.51.100.1");
+});
+
+test.each([
+  ['for="[2001:db8::1]:77";proto=https', "2001:db8::1"],
+  ['for="[2001:db8::1]"', "2001:db8::1"],
+  ['for="203.0.113.9:4711"', "203.0.113.9"],
+  ["for=unknown", "127.0.0.1"],
+  ["for=_hidden, for=203.0.113.9", "203.0.113.9"],
+])("Forwarded: %s comes from %s", (value, address) => {
+  expect(addressOf({ Forwarded: value }, undefined)).toBe(address);
+});
+
+test.each([
+  ["203.0.113.9:4711", "203.0.113.9"],
+  ["2001:db8::1", "2001:db8::1"],
+  ['203.0.113.9" evil', "127.0.0.1"],
+  ["", "127.0.0.1"],
+  [", ,", "127.0.0.1"],
+])("X-Forwarded-For: %p comes from %s", (value, address) => {
+  expect(addressOf(forwardedFor(value), undefined)).toBe(address);
+});
+
+test("X-Real-IP counts where nothing else names an address, as in Distribution", () => {
+  const real = { "X-Real-IP": "203.0.113.9" };
+  expect(addressOf(real, undefined)).toBe("203.0.113.9");
+  expect(addressOf({ ...real, ...forwardedFor("192.0.2.1") }, undefined)).toBe("192.0.2.1");
+  expect(addressOf({ ...real, Forwarded: "for=192.0.2.1" }, undefined)).toBe("192.0.2.1");
+  expect(addressOf({ ...real, ...forwardedFor("nonsense") }, undefined)).toBe("203.0.113.9");
+  expect(addressOf({ "X-Real-IP": "nonsense" }, undefined)).toBe("127.0.0.1");
+  expect(addressOf(real, ["10.0.0.0/8"])).toBe("127.0.0.1");
+});
+
+test.each([
+  [{ "X-Forwarded-Proto": "HTTPS" }, "https://direct"],
+  [{ Forwarded: "Proto=Https;Host=a" }, "https://a"],
+  [{ "X-Forwarded-Proto": "gopher" }, "http://direct"],
+])("a scheme counts in any case: %j", (headers, origin) => {
+  const peer = { address: () => "127.0.0.1", isTls: false, keepOpen: () => undefined };
+  const arrival = { headers: new Headers(Object.entries(headers)), peer, host: "direct" };
+  expect(new Client(arrival, proxyTrust(undefined)).origin).toBe(origin);
 });

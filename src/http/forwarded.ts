@@ -11,7 +11,7 @@ export interface Peer {
 }
 
 /**
- * Whose `X-Forwarded-*`, `X-Real-IP` and `Forwarded` headers count. As in Distribution everybody's, until
+ * Whose `X-Forwarded-*` and `Forwarded` headers count. As in Distribution everybody's, until
  * `http.trustedproxies` names the proxies.
  */
 export interface ProxyTrust {
@@ -92,11 +92,27 @@ export class Client {
       this.#said = {
         proto: firstOf(proto) ?? standard.proto,
         host: firstOf(host) ?? standard.host,
+        // X-Real-IP last: a proxy that writes one of the others may pass on a client's own.
         address:
-          addressIn(firstOf(address)) ?? addressIn(realAddress) ?? addressIn(standard.address),
+          this.#farthest(address?.split(",") ?? standard.addresses) ?? addressIn(realAddress ?? ""),
       };
     }
     return this.#said;
+  }
+
+  /**
+   * Of the addresses that the request has come through, the one behind the last proxy that is
+   * trusted: each proxy adds at the end what it saw, and a client may have begun the list itself.
+   */
+  #farthest(hops: readonly string[]): string | undefined {
+    let farthest: string | undefined;
+    for (const hop of hops.toReversed()) {
+      const address = addressIn(hop);
+      if (address === undefined) break;
+      farthest = address;
+      if (!this.#trust.isTrusted(address)) break;
+    }
+    return farthest;
   }
 }
 
@@ -106,6 +122,13 @@ interface Said {
   readonly address?: string | undefined;
 }
 
+/** The address in `hop`, which may have a port, and brackets around an IPv6 address. */
+function addressIn(hop: string): string | undefined {
+  const match = /^(?:\[([^\]]+)\]|([0-9.]+))(?::[0-9]+)?$/.exec(hop.trim());
+  const address = match?.[1] ?? match?.[2] ?? hop.trim();
+  return isIP(address) === 0 ? undefined : address;
+}
+
 /** Each proxy adds at the end: the first is what the client asked. */
 function firstOf(header: string | null): string | undefined {
   const first = header?.split(",")[0]?.trim();
@@ -113,24 +136,28 @@ function firstOf(header: string | null): string | undefined {
 }
 
 /**
- * The address in what a proxy says of a client: alone, or with a port, an IPv6 one then in brackets
- * (RFC 7239, 6). Undefined for `unknown` and for the names that hide an address.
+ * A `Forwarded` header (RFC 7239): what its first element says, and the addresses of all. What is
+ * malformed is left out.
  */
-function addressIn(node: string | null | undefined): string | undefined {
-  const text = node?.trim() ?? "";
-  const match = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d+)?$/.exec(text);
-  const address = match?.[1] ?? match?.[2] ?? text;
-  return isIP(address) === 0 ? undefined : address;
+function parseForwarded(header: string | null): {
+  readonly proto: string | undefined;
+  readonly host: string | undefined;
+  readonly addresses: readonly string[];
+} {
+  const elements = header?.split(",").map(pairsOf) ?? [];
+  return {
+    proto: elements[0]?.get("proto"),
+    host: elements[0]?.get("host"),
+    addresses: elements.map((pairs) => pairs.get("for") ?? ""),
+  };
 }
 
-/** The first element of a `Forwarded` header (RFC 7239); what is malformed is left out. */
-function parseForwarded(header: string | null): Said {
-  const first = firstOf(header);
+function pairsOf(element: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const pair of first?.split(";") ?? []) {
+  for (const pair of element.split(";")) {
     const match = /^\s*([a-z]+)\s*=\s*(?:"([^"]*)"|([^\s"]+))\s*$/i.exec(pair);
     const key = match?.[1]?.toLowerCase();
     if (key !== undefined && !found.has(key)) found.set(key, match?.[2] ?? match?.[3] ?? "");
   }
-  return { proto: found.get("proto"), host: found.get("host"), address: found.get("for") };
+  return found;
 }

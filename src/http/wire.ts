@@ -97,6 +97,8 @@ export class Wire {
     const target = parseTarget(request.url, settings.urlBytesMax, request.headers);
     // The log has what the client asked for, also where no API is.
     seen.path = target.path;
+    const client = new Client({ headers: request.headers, peer, host: target.host }, trust);
+    seen.client = client;
     const path = withoutPrefix(target.path, settings.prefix);
     const why = this.#options.outOfRotation?.();
     if (why !== undefined) throw new RegistryError("unhealthy", { why });
@@ -104,11 +106,10 @@ export class Wire {
     if (request.method === "OPTIONS") return emptyReply(204, { Allow: allowAt(path) });
     const route = parseRoute(request.method, path);
     seen.kind = route.kind;
+    this.#options.onRoute?.(route.kind);
     if ("name" in route) seen.repository = route.name;
     const { effect, accesses } = accessesOf(route);
     seen.effect = effect;
-    const client = new Client({ headers: request.headers, peer, host: target.host }, trust);
-    seen.client = client;
     const credentials = new RequestCredentials(request.headers, client, settings);
     let identity: Identity = { kind: "anonymous", name: "" };
     if (accesses.length > 0) {
@@ -145,6 +146,8 @@ export interface WireOptions {
   readonly logger: Logger;
   /** Why no request is answered at the moment, if so: Distribution's 503 of a failing check. */
   readonly outOfRotation?: () => string | undefined;
+  /** Told of every request of which the route is known: `onAnswer` follows. Must be quick. */
+  readonly onRoute?: (kind: RouteKind) => void;
   /** Told of every answer: for the access log and the metrics. Must be quick. */
   readonly onAnswer?: (answered: Answered) => void;
 }

@@ -1,4 +1,5 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
+import { RegistryError } from "../oci/problems.ts";
 import { nameOf, openTestRegistry, tagOf } from "./test-support.ts";
 
 const app = nameOf("team/app");
@@ -37,6 +38,32 @@ test("an image of an index that lies in the trash of blobs comes back as an imag
     { actor: {}, isForced: false },
   );
   await expectWhole(app, parent);
+});
+
+test("a whole repository goes while no database takes a row", async () => {
+  const { adopt, image, registry, metadata, activity, context, links } = await opened();
+  await adopt();
+  await image(app, "one", { tag: "v1" });
+  const refuse = async (): Promise<never> => {
+    throw new RegistryError("storageFull");
+  };
+  const refused = [
+    spyOn(context.adoption, "adopt").mockImplementation(refuse),
+    spyOn(metadata, "removeTag").mockImplementation(refuse),
+    spyOn(metadata, "removeManifest").mockImplementation(refuse),
+    spyOn(metadata, "removeBlob").mockImplementation(refuse),
+    spyOn(metadata, "removeRepository").mockImplementation(refuse),
+    spyOn(activity, "recordTagEvent").mockImplementation(refuse),
+    spyOn(activity, "recordAudit").mockImplementation(refuse),
+    spyOn(activity.trash, "add").mockImplementation(refuse),
+  ];
+  const { removed } = await registry.removals.remove([{ kind: "repository", name: app }], {});
+  expect(removed.map((it) => it.tag)).toEqual([tagOf("v1"), undefined]);
+  expect(await links.listRevisions(app)).toEqual([]);
+  expect(await context.lookup.hasRepository(app)).toBe((await links.listLayers(app)).length > 0);
+  for (const spy of refused) spy.mockRestore();
+  await context.adoption.settleDoubts(new AbortController().signal);
+  expect(await metadata.findTag(app, tagOf("v1"))).toBeUndefined();
 });
 
 async function opened() {

@@ -4,6 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
 import { immutablePattern } from "./policy.ts";
+import { isDatabaseFailure } from "./recording.ts";
 import type { RemovalTarget } from "./removals.ts";
 
 /** What removing some targets would do. */
@@ -21,6 +22,8 @@ export interface RemovalPlan {
   readonly blocked: readonly Blocked[];
   /** Signatures and the like: they stay, and lose what they are about. */
   readonly referrers: readonly LostSubject[];
+  /** What goes for good: it cannot be read, so nobody knows what would have to come back. */
+  readonly final: readonly (TagLoss | ManifestLoss)[];
   /** Of blobs that nothing else references. */
   readonly freedBytes: number;
 }
@@ -79,7 +82,7 @@ class Planner {
 
   async plan(targets: readonly RemovalTarget[]): Promise<RemovalPlan> {
     for (const target of new Map(targets.map((it) => [keyOf(it), it])).values()) {
-      await this.#context.adoption.adopt(target.name);
+      await this.#adopt(target.name);
       const isThere = await this.#addTarget(target);
       (isThere ? this.#targets : this.#unknown).push(target);
     }
@@ -92,8 +95,18 @@ class Planner {
       immutable: this.#immutable(),
       blocked: await this.#blocked(manifests),
       referrers: await this.#referrers(manifests),
+      final: await this.#final(manifests),
       freedBytes: await this.#freedBytes(manifests),
     };
+  }
+
+  async #adopt(name: RepositoryName): Promise<void> {
+    try {
+      await this.#context.adoption.adopt(name);
+    } catch (error) {
+      // A full disk takes no rows, and deleting is how it gets room: what was known has to do.
+      if (!isDatabaseFailure(error)) throw error;
+    }
   }
 
   async #addTarget(target: RemovalTarget): Promise<boolean> {
@@ -200,6 +213,18 @@ class Planner {
       }
     }
     return lost;
+  }
+
+  async #final(manifests: readonly ManifestLoss[]): Promise<readonly (TagLoss | ManifestLoss)[]> {
+    const isReadable = async (name: RepositoryName, digest: Digest): Promise<boolean> =>
+      (await this.#context.lookup.findManifest(name, digest)) !== undefined &&
+      (await this.#context.reader.parsed(digest)) !== undefined;
+    const final: (TagLoss | ManifestLoss)[] = [];
+    for (const loss of [...this.#tags.values(), ...manifests]) {
+      const { name, digest } = loss;
+      if (digest === undefined || !(await isReadable(name, digest))) final.push(loss);
+    }
+    return final;
   }
 
   /** Bytes of the blobs that only these manifests name. */

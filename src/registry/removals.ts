@@ -254,7 +254,12 @@ export class Removals {
    */
   async #removeRepository(name: RepositoryName, order: Order): Promise<void> {
     const { links, lookup, metadata, adoption, locks, activity, clock } = this.#context;
-    await adoption.adopt(name);
+    try {
+      await adoption.adopt(name);
+    } catch (error) {
+      // On a full disk the layout alone has to do: deleting is how it gets room.
+      if (!isDatabaseFailure(error)) throw error;
+    }
     if (!(await lookup.hasRepository(name))) throw new RegistryError("nameUnknown", { name });
     // All or nothing: found out half way, an immutable tag would keep half of a repository.
     for (const tag of await links.listTags(name)) {
@@ -273,10 +278,12 @@ export class Removals {
     }
     for (const digest of layers) await this.#unlinkLayer(name, digest);
     await locks.exclusive(`repository:${name}`, async () => {
-      if (await links.removeIfEmpty(name)) await metadata.removeRepository(name);
+      if (!(await links.removeIfEmpty(name))) return;
+      await recordRemoval(name, this.#context, () => metadata.removeRepository(name));
     });
     const [atMs, by] = [clock.nowMs(), order.actor];
-    await activity.recordAudit({ atMs, by, action: "delete repository", target: name });
+    const entry: AuditEntry = { atMs, by, action: "delete repository", target: name };
+    await noteRemoval({ ...entry }, this.#context, () => activity.recordAudit(entry));
   }
 
   /** Unless a manifest that was pushed meanwhile names it. */

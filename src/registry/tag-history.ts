@@ -39,6 +39,16 @@ export async function earlierDigestOf(
   }
 }
 
+/** When the tag was last pushed to `digest`, as far as its latest moves tell; otherwise 0. */
+export async function lastPushMs(
+  name: RepositoryName,
+  { tag, digest }: { readonly tag: Tag; readonly digest: Digest },
+  activity: ActivityStore,
+): Promise<number> {
+  const events = await activity.listTagEvents(name, { tag, limit: 10 });
+  return events.find((event) => event.after === digest)?.atMs ?? 0;
+}
+
 function otherDigestIn(event: TagEvent, current: Digest | undefined): Digest | undefined {
   return [event.after, event.before].find((digest) => digest !== undefined && digest !== current);
 }

@@ -228,6 +228,18 @@ describe("a repository that was deleted", () => {
     expect(await rig.registry.undo.restoreRepository(nameOf("never"), gently)).toEqual([]);
   });
 
+  test("has its tags in the order of their pushes again: retention goes by which is newer", async () => {
+    const rig = await opened();
+    const pushed = ["c", "a", "e", "b", "d"];
+    for (const tag of pushed) {
+      await rig.image(app, `layer ${tag}`, { tag });
+      rig.clock.pass(1_000);
+    }
+    await rig.registry.removals.remove([{ kind: "repository", name: app }], anna);
+    const restored = await rig.registry.undo.restoreRepository(app, gently);
+    expect(restored.flatMap((it) => it.tag ?? [])).toEqual(pushed.map((tag) => tagOf(tag)));
+  });
+
   test("leaves whole what is pushed while it goes", async () => {
     const rig = await opened();
     await rig.image(app, "one", { tag: "v1" });

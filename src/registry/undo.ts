@@ -1,5 +1,6 @@
 import type { TrashEntry, TrashPage } from "../activity/trash-store.ts";
 import type { Digest } from "../oci/digest.ts";
+import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { Actor } from "./actor.ts";
@@ -7,7 +8,7 @@ import type { RegistryContext } from "./context.ts";
 import { shareDigests } from "./lock-digests.ts";
 import { restoreManifest } from "./manifest-restorer.ts";
 import { moveTag } from "./move-tag.ts";
-import { earlierDigestOf } from "./tag-history.ts";
+import { earlierDigestOf, lastPushMs } from "./tag-history.ts";
 
 /** What came of bringing one name back. */
 export interface Restored {
@@ -27,6 +28,8 @@ export type RestoreOutcome =
   | { readonly kind: "moved"; readonly current: Digest }
   /** Refused: these bytes are gone. */
   | { readonly kind: "gone"; readonly missing: readonly Digest[] }
+  /** Refused: the configuration lets nobody move that tag. */
+  | { readonly kind: "immutable"; readonly why: string }
   /** Neither the history nor the trash knows of it. */
   | { readonly kind: "unknown" };
 
@@ -77,9 +80,9 @@ export class Undo {
   ): Promise<readonly Restored[]> {
     const { trash } = this.#context.activity;
     const entries = await trash.ofManifest(name, digest, entriesPerQuery);
-    // A tag that was deleted alone is no part of the manifest's deletion.
-    const deleted = entries.filter((entry) => entry.action !== "delete tag");
-    const together = deleted.filter((entry) => entry.operation === deleted[0]?.operation);
+    // A tag that was deleted by itself, in another call, is no part of the manifest's deletion.
+    const operation = entries.find((entry) => entry.action !== "delete tag")?.operation;
+    const together = entries.filter((entry) => entry.operation === operation);
     if (together.length > 0) return this.#restoreAll(together, options);
     return [{ name, digest, outcome: await this.#bringManifest({ name, digest }, options) }];
   }
@@ -144,16 +147,25 @@ export class Undo {
     return (await lookup.findTag(repository, entry.tag))?.digest !== digest;
   }
 
-  /** Manifests first: the tags find them in their place. */
+  /**
+   * Manifests first: the tags find them in their place. Then the tags as they were pushed, the
+   * oldest first: rules of retention go by which is newer.
+   */
   async #restoreAll(
     entries: readonly TrashEntry[],
     options: RestoreOptions,
   ): Promise<readonly Restored[]> {
+    const tags: { readonly entry: TrashEntry; readonly pushedAtMs: number }[] = [];
+    for (const entry of entries) {
+      if (entry.kind !== "tag") continue;
+      const pushedAtMs = await lastPushMs(entry.repository, entry, this.#context.activity);
+      tags.push({ entry, pushedAtMs });
+    }
+    tags.sort((a, b) => a.pushedAtMs - b.pushedAtMs);
+    const manifests = entries.filter(({ kind }) => kind === "manifest");
     const restored: Restored[] = [];
-    for (const kind of ["manifest", "tag"] as const) {
-      for (const entry of entries) {
-        if (entry.kind === kind) restored.push(await this.#restoreOne(entry, options));
-      }
+    for (const entry of [...manifests, ...tags.map((it) => it.entry)]) {
+      restored.push(await this.#restoreOne(entry, options));
     }
     return restored;
   }
@@ -161,7 +173,14 @@ export class Undo {
   async #restoreOne(entry: TrashEntry, options: RestoreOptions): Promise<Restored> {
     const { repository: name, digest } = entry;
     if (entry.kind === "tag") {
-      return this.#restoreTag({ name, tag: entry.tag, digest, entry }, options);
+      const { tag } = entry;
+      try {
+        return await this.#restoreTag({ name, tag, digest, entry }, options);
+      } catch (error) {
+        // One tag that may not move keeps nothing else from coming back.
+        if (!(error instanceof RegistryError) || error.reason !== "tagImmutable") throw error;
+        return { name, tag, digest, outcome: { kind: "immutable", why: error.message } };
+      }
     }
     return { name, digest, outcome: await this.#bringManifest({ name, digest, entry }, options) };
   }

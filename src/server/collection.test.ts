@@ -51,3 +51,16 @@ test("a round empties the trash on a disk that has no room for a row", async () 
   };
   expect(await round()).toMatchObject({ removedBlobs: 1 });
 });
+
+test("a round on a disk that takes no row says what it did", async () => {
+  const { context, clock, config, adopt, metadata } = await openTestRegistry();
+  await adopt();
+  const parts = { context, config: config.gc, clock, logger: silentLogger };
+  const collection = new Collection(parts);
+  context.adoption.distrust(nameOf("team/app"));
+  metadata.writeState = async () => {
+    throw new RegistryError("storageFull");
+  };
+  const round = collection.round({ signal: new AbortController().signal, isFull: true });
+  expect(await round).toMatchObject({ removedBlobs: 0, problem: expect.any(String) });
+});

@@ -73,6 +73,11 @@ export class Collection {
     return this.#preview.preview();
   }
 
+  /** Why a round would collect nothing now, because ages cannot be believed; or undefined. */
+  clockProblem(): Promise<string | undefined> {
+    return this.#collector.clockProblem();
+  }
+
   reasonsFor(digest: Digest): Promise<Reasons> {
     return reasonsFor(digest, this.#options.context);
   }
@@ -117,7 +122,15 @@ export class Collection {
     this.#trash = await collection.trashTotals();
     this.#frozenCount = (await collection.frozenRepositories(1_000)).length;
     const last: LastRound = { ...result, endedAtMs: clock.nowMs(), durationMs };
-    await context.metadata.writeState(lastRoundKey, JSON.stringify(last));
+    try {
+      await context.metadata.writeState(lastRoundKey, JSON.stringify(last));
+    } catch (error) {
+      // The round has done what it could, and on a full disk that is what matters.
+      if (!isDatabaseFailure(error)) throw error;
+      logger.warn("what a round of collection did could not be written down for gc status", {
+        error,
+      });
+    }
     if (result.problem !== undefined) logger.warn("nothing was collected", { ...result });
     else if (isEmpty(result)) logger.debug("there was nothing to collect", { durationMs });
     else logger.info("collected what nothing needs", { ...result, durationMs });

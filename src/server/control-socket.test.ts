@@ -1,6 +1,6 @@
 /** Commands on a registry that is served, and on one that is not. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { systemRandom } from "../base/random.ts";
 import { loadConfig } from "../config/load.ts";
@@ -56,6 +56,23 @@ test("a command runs in the server that has the registry open, and says there wh
   expect(await rig.call("gc run")).toBe(0);
   expect(rig.lines).toEqual(served);
   expect(existsSync(join(rig.data, "berth/owner.json"))).toBe(false);
+});
+
+test("another user is told whom to be", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  chmodSync(join(rig.data, ".."), 0o755);
+  chmodSync(join(rig.data, "berth/control.sock"), 0);
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    const refused = await rig.call("gc status").catch((error: unknown) => String(error));
+    expect(refused).toContain("as the user that the server runs as");
+    expect(refused).toContain("control.sock");
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+  await server.stop();
 });
 
 test("what a command refuses comes back as its sentence, and its exit code as it is", async () => {

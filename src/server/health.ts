@@ -100,12 +100,15 @@ export class Health {
    * Why the API answers no request at all, or undefined when it does: as in Distribution, what
    * an operator has configured or said takes the registry out of rotation. A storage that takes
    * no writes does not: pulls go on.
+   *
+   * Anybody may read it, so it says nothing of what a check looks at; the log and the debug server
+   * do.
    */
   outOfRotation(): string | undefined {
     if (this.#isDown) return "taken out of rotation by hand";
     const isOut = ({ check, problem }: State): boolean =>
       problem !== undefined && check.name !== storageCheckName;
-    return this.#states.find(isOut)?.problem;
+    return this.#states.some(isOut) ? "a health check fails" : undefined;
   }
 
   /** What is not well, by name of the check; empty when everything is. */

@@ -46,6 +46,9 @@ const sentences: Readonly<Record<string, (listen: ListenConfig) => string>> = {
   },
   EADDRNOTAVAIL: () =>
     "this machine has no such address. Choose one of its own, or leave the host away for all",
-  ENOENT: () => "the folder of the socket is not there. Create it first",
+  ENOENT: (listen) =>
+    listen.kind === "unix"
+      ? "the folder of the socket is not there. Create it first"
+      : "this name has no address. Write an address of this machine, or leave the host away for all",
   ENAMETOOLONG: () => "the path of a socket has at most 107 bytes",
 };

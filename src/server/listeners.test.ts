@@ -50,6 +50,9 @@ test("every reason of the system not to listen is a sentence", () => {
     "cannot listen on [::2]:5000: this machine has no such address",
   );
   expect(because("ENOENT", unix)).toContain("the folder of the socket is not there");
+  expect(because("ENOENT", tcp(5000, "registry.invalid"))).toStartWith(
+    "cannot listen on registry.invalid:5000: this name has no address",
+  );
   expect(because("ESOMETHING", unix)).toContain("ESOMETHING");
 });
 

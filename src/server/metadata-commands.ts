@@ -4,9 +4,11 @@ import type { Config } from "../config/config.ts";
 import { verifyMetadata } from "../registry/verification.ts";
 import { commandLogger } from "./command-logger.ts";
 import { openConfiguredRegistry } from "./open-registry.ts";
+import { requireRegistry } from "./run-command.ts";
 
 /** `berth metadata rebuild`: makes the metadata again from the layout; the server may run. */
 export async function rebuildMetadata(config: Config, signal: AbortSignal): Promise<void> {
+  requireRegistry(config);
   const logger = commandLogger("info");
   const opened = await openConfiguredRegistry(config, {
     clock: systemClock,
@@ -26,6 +28,7 @@ export async function countMetadataDifferences(
   config: Config,
   print: (line: string) => void,
 ): Promise<number> {
+  requireRegistry(config);
   const logger = commandLogger("warn");
   const opened = await openConfiguredRegistry(config, {
     clock: systemClock,

@@ -5,6 +5,9 @@ export interface MetricDeclaration extends MetricOptions {
   readonly type: "counter" | "gauge" | "histogram";
 }
 
+/** Distribution's: doubled from 1 KiB to 2 GiB. */
+const sizeBuckets = Array.from({ length: 22 }, (_, index) => 1_024 * 2 ** index);
+
 /**
  * Every measurement of Berth's own: the program and docs/reference/metrics.md read this list.
  * Names that Distribution has too are Distribution's, so that dashboards go on.
@@ -22,6 +25,26 @@ export const serverMetrics = {
     help: "Seconds until a request was answered; the transfer of a body is not in it.",
     labels: ["handler", "method"],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
+  },
+  requestsInFlight: {
+    type: "gauge",
+    name: "registry_http_in_flight_requests",
+    help: "Requests that are being answered; what is still on its way out is not in it.",
+    labels: ["handler"],
+  },
+  requestSize: {
+    type: "histogram",
+    name: "registry_http_request_size_bytes",
+    help: "Bytes of a request's body as its Content-Length says; 0 where there is none.",
+    labels: ["handler"],
+    buckets: sizeBuckets,
+  },
+  responseSize: {
+    type: "histogram",
+    name: "registry_http_response_size_bytes",
+    help: "Bytes of an answer's body, as they are sent when nothing breaks off.",
+    labels: ["handler"],
+    buckets: sizeBuckets,
   },
   storageAction: {
     type: "histogram",

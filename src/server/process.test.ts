@@ -23,11 +23,12 @@ interface Berth extends AsyncDisposable {
   ended(): Promise<{ readonly code: number; readonly errors: string }>;
 }
 
-function berth(
-  folder: TestFolder,
-  http: string,
-  options: { readonly descriptor?: number; readonly uid?: number } = {},
-): Berth {
+interface BerthOptions {
+  readonly descriptor?: number;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+function berth(folder: TestFolder, http: string, options: BerthOptions = {}): Berth {
   const config = folder.write(
     "config.yml",
     `version: 0.1\nlog: {formatter: json}\nstorage: {filesystem: {rootdirectory: ${folder.path}/data}}\nhttp:\n${http}`,
@@ -35,17 +36,14 @@ function berth(
   return berthOn(config, options);
 }
 
-function berthOn(
-  config: string,
-  options: { readonly descriptor?: number; readonly uid?: number } = {},
-): Berth {
+function berthOn(config: string, options: BerthOptions = {}): Berth {
   const serve = `exec ${JSON.stringify(process.execPath)} ${main} serve ${config}`;
   const isGiven = options.descriptor !== undefined;
   const child = Bun.spawn(
     ["/bin/sh", "-c", isGiven ? `LISTEN_PID=$$ LISTEN_FDS=1 ${serve}` : serve],
     {
       stdio: ["ignore", "pipe", "pipe", ...(isGiven ? [options.descriptor ?? 0] : [])],
-      env: { PATH: process.env["PATH"] },
+      env: { PATH: process.env["PATH"], ...options.variables },
     },
   );
   let log = "";
@@ -116,6 +114,64 @@ async function untilClosed(origin: string): Promise<void> {
   while (await isOpen()) await Bun.sleep(1);
 }
 
+test("requests are counted under all the names that dashboards for Distribution ask for", async () => {
+  using folder = testFolder();
+  const debugServer = '{addr: "127.0.0.1:0", prometheus: {enabled: true}}';
+  await using server = berth(folder, `${anywhere}  debug: ${debugServer}\n`);
+  const origin = await server.origin();
+  const debug = /"url":"([^"]+)"/.exec(server.log())?.[1] ?? "";
+  const lines = async (): Promise<readonly string[]> =>
+    (await (await fetch(`${debug}/metrics`)).text()).split("\n");
+  expect(await lines()).toContain('registry_http_in_flight_requests{handler="blob"} 0');
+  await fetch(origin + (await push(origin, 5_000)));
+
+  const begun = await fetch(`${origin}/v2/test/blobs/uploads/`, { method: "POST" });
+  const upload = connectPlain(portOf(origin), "127.0.0.1");
+  const head = `PATCH ${begun.headers.get("location")} HTTP/1.1\r\nHost: localhost\r\n`;
+  upload.write(`${head}Content-Length: 3\r\n\r\na`);
+  const oneIsRunning = 'registry_http_in_flight_requests{handler="blob_upload_chunk"} 1';
+  while (!(await lines()).includes(oneIsRunning)) await Bun.sleep(1);
+  upload.write("bc");
+  await once(upload, "readable");
+  upload.destroy();
+
+  const after = await lines();
+  for (const line of [
+    'registry_http_in_flight_requests{handler="blob_upload_chunk"} 0',
+    'registry_http_requests_total{handler="blob",method="get",code="200"} 1',
+    'registry_http_request_duration_seconds_count{handler="blob",method="get"} 1',
+    'registry_http_request_size_bytes_sum{handler="blob_upload"} 5000',
+    'registry_http_request_size_bytes_sum{handler="blob_upload_chunk"} 3',
+    'registry_http_response_size_bytes_sum{handler="blob"} 5000',
+    'registry_http_response_size_bytes_bucket{handler="blob",le="4096"} 0',
+    'registry_http_response_size_bytes_bucket{handler="blob",le="8192"} 1',
+  ]) {
+    expect(after).toContain(line);
+  }
+});
+
+test("a variable that is ignored is named in the log", async () => {
+  using folder = testFolder();
+  await using server = berth(folder, anywhere, { variables: { REGISTRY_HTTP_ADR: ":1" } });
+  await server.origin();
+  const warning = server
+    .log()
+    .split("\n")
+    .find((line) => line.includes("there is no such key"));
+  expect(JSON.parse(warning ?? "{}")).toMatchObject({ variable: "REGISTRY_HTTP_ADR" });
+  expect(warning).not.toContain("undefined");
+});
+
+test("the access log has the client's address also for what was refused at once", async () => {
+  using folder = testFolder();
+  await using server = berth(folder, anywhere);
+  const origin = await server.origin();
+  await fetch(`${origin}/nothing`, { headers: { "X-Forwarded-For": "203.0.113.9" } });
+  server.process.kill("SIGTERM");
+  const lines = await new Response(server.process.stdout).text();
+  expect(lines).toMatch(/^203\.0\.113\.9 - - .*"GET \/nothing HTTP\/1\.1" 404 /m);
+});
+
 test("a registry that is taken out of rotation answers 503 until it is put back", async () => {
   using folder = testFolder();
   await using server = berth(folder, `${anywhere}  debug: {addr: "127.0.0.1:0"}\n`);
@@ -159,7 +215,7 @@ test("SIGTERM lets pulls end and turns readiness red at once, and the process en
   expect(sizes.every((bytes) => bytes > sizeBytes && bytes < sizeBytes + 1_000)).toBe(true);
   const { code, errors } = await server.ended();
   expect(code).toBe(0);
-  expect(errors).toContain("the registry has stopped");
+  expect(errors).toMatch(/"the registry is stopping[^]*"the registry has stopped"/);
   unused.destroy();
 });
 

@@ -2,12 +2,14 @@ import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { LogConfig } from "../config/config.ts";
-import type { Answered } from "../http/wire.ts";
+import type { Answered, WireOptions } from "../http/wire.ts";
 import { type AccessEntry, combinedLine, jsonLine } from "../telemetry/access-log.ts";
 import { serverMetrics } from "./metrics.ts";
 
+type Kind = Answered["seen"]["kind"];
+
 /** Distribution's names of its handlers, so that dashboards made for it go on. */
-const handlerNames: Readonly<Record<Answered["seen"]["kind"], string>> = {
+const handlerNames: Readonly<Record<Kind, string>> = {
   unknown: "none",
   root: "none",
   base: "base",
@@ -42,6 +44,9 @@ const methods: ReadonlySet<string> = new Set([
   "OPTIONS",
 ]);
 
+/** The length of their bodies is not asked for: they are most of all requests, and have none. */
+const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE"]);
+
 export interface ObserverOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -50,14 +55,48 @@ export interface ObserverOptions {
   readonly activity: Pick<ActivityStore, "noteAttempt">;
 }
 
-/** What is told to the log and the metrics when a request was answered. */
-export function requestObserver(options: ObserverOptions): (answered: Answered) => void {
-  const requests = options.metrics.counter(serverMetrics.requests);
-  const durations = options.metrics.histogram(serverMetrics.requestDuration);
+/** What is told to the log and the metrics of requests on their way. */
+export function requestObserver(
+  options: ObserverOptions,
+): Required<Pick<WireOptions, "onRoute" | "onAnswer">> {
+  const inFlight = requestsInFlight(options.metrics);
+  const countersFor = answerCounters(options.metrics);
+  const format = options.accessLog.format === "json" ? jsonLine : combinedLine;
+  return {
+    onRoute: (kind) => inFlight[kind].add(1),
+    onAnswer: (answered) => {
+      const { seen, request, reply } = answered;
+      const durationMs = options.clock.monotonicMs() - answered.startedMs;
+      if (seen.kind !== "unknown") inFlight[seen.kind].add(-1);
+      countersFor(seen.kind, request.method, reply.status).note(answered, durationMs / 1000);
+      if (seen.reason !== undefined && seen.effect === "write") noteAttempt(answered, options);
+      if (options.accessLog.isEnabled) {
+        options.writeLine(format(accessEntry(answered, options.clock.nowMs(), durationMs)));
+      }
+    },
+  };
+}
+
+/** The series of each kind of route. A dashboard finds them before the first request, at 0. */
+function requestsInFlight(metrics: Metrics): Readonly<Record<Kind, { add(amount: number): void }>> {
+  const gauge = metrics.gauge(serverMetrics.requestsInFlight);
+  const series = new Map(
+    Object.values(handlerNames).map((handler) => [handler, gauge.bind({ handler })]),
+  );
+  const entries = Object.entries(handlerNames).map(([kind, name]) => [kind, series.get(name)]);
+  return Object.fromEntries(entries);
+}
+
+/** Finds what counts the answers to one kind of request. */
+function answerCounters(metrics: Metrics): (kind: Kind, verb: string, status: number) => Counters {
+  const requests = metrics.counter(serverMetrics.requests);
+  const durations = metrics.histogram(serverMetrics.requestDuration);
+  const requestSizes = metrics.histogram(serverMetrics.requestSize);
+  const responseSizes = metrics.histogram(serverMetrics.responseSize);
   const known = new Map<string, Map<string, Map<number, Counters>>>();
   // Looking a series up by its labels costs more than counting: each is looked up once. Maps in
   // maps, because making one key of three costs more than three looks.
-  const countersFor = (kind: Answered["seen"]["kind"], verb: string, status: number) => {
+  return (kind, verb, status) => {
     const byStatus = inside(inside(known, kind), methods.has(verb) ? verb : "other");
     const found = byStatus.get(status);
     if (found !== undefined) return found;
@@ -65,29 +104,29 @@ export function requestObserver(options: ObserverOptions): (answered: Answered) 
     const handler = handlerNames[kind];
     const count = requests.bind({ handler, method, code: String(status) });
     const duration = durations.bind({ handler, method });
-    const made = {
-      note: (seconds: number): void => {
+    const requestSize = requestSizes.bind({ handler });
+    const responseSize = responseSizes.bind({ handler });
+    const hasBody = !bodiless.has(verb);
+    const made: Counters = {
+      note: ({ request, bodyBytes }, seconds) => {
         count.add(1);
         duration.observe(seconds);
+        requestSize.observe(hasBody ? declaredBytes(request) : 0);
+        responseSize.observe(bodyBytes);
       },
     };
     byStatus.set(status, made);
     return made;
   };
-  const format = options.accessLog.format === "json" ? jsonLine : combinedLine;
-  return (answered) => {
-    const { seen, request, reply } = answered;
-    const durationMs = options.clock.monotonicMs() - answered.startedMs;
-    countersFor(seen.kind, request.method, reply.status).note(durationMs / 1000);
-    if (seen.reason !== undefined && seen.effect === "write") noteAttempt(answered, options);
-    if (options.accessLog.isEnabled) {
-      options.writeLine(format(accessEntry(answered, options.clock.nowMs(), durationMs)));
-    }
-  };
 }
 
 interface Counters {
-  readonly note: (seconds: number) => void;
+  readonly note: (answered: Answered, seconds: number) => void;
+}
+
+function declaredBytes({ headers }: Request): number {
+  const bytes = Number(headers.get("content-length"));
+  return Number.isSafeInteger(bytes) ? bytes : 0;
 }
 
 /** The map under `key`, made when it is not there. */

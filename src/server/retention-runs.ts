@@ -9,6 +9,7 @@ import type { RetentionPlan } from "../gc/retention/plan.ts";
 import { type Deletion, Retention, type RetentionResult } from "../gc/retention/retention.ts";
 import { RunClock } from "../gc/retention/run-clock.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Actor } from "../registry/actor.ts";
 import { immutablePattern } from "../registry/policy.ts";
 import { serverMetrics } from "./metrics.ts";
 import type { OpenRegistry } from "./open-registry.ts";
@@ -19,6 +20,8 @@ export interface RetentionOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics?: Metrics;
+  /** Who asked for these rules; without it they are those of the configuration. */
+  readonly actor?: Actor;
 }
 
 export interface RunChoice {
@@ -47,7 +50,7 @@ export class RetentionRuns {
 
   constructor(options: RetentionOptions) {
     this.#options = options;
-    const { opened, config, clock, logger, metrics } = options;
+    const { opened, config, clock, logger, metrics, actor } = options;
     const { context, registry, metadata } = opened;
     this.#retention = new Retention({
       ...context,
@@ -55,6 +58,7 @@ export class RetentionRuns {
       clock,
       logger,
       rules: config.rules,
+      ...(actor !== undefined && { actor }),
       isImmutable: (name, tag) => immutablePattern(name, tag, context.policy) !== undefined,
     });
     this.#clock = new RunClock(clock, metadata, config.intervalMs);

@@ -40,9 +40,25 @@ export async function runCommand(config: Config, call: CommandCall): Promise<Exi
     const response = await callServer(controlPath(rootFolder), call);
     if (response !== undefined) return await readAnswer(response, call.print);
   } catch (error) {
-    throw sentenceOf(error, call);
+    throw sentenceOf(error, call, controlPath(rootFolder));
   }
   return runHere(config, rootFolder, call);
+}
+
+/**
+ * A folder that nobody has served or pushed to is not the one that was meant: a volume that is not
+ * mounted, or the defaults. A backup of it would be empty, and its check clean.
+ *
+ * @throws {Error} with a sentence.
+ */
+export function requireRegistry({ storage: { driver } }: Config): void {
+  if (driver.kind === "inmemory") return;
+  const rootFolder = resolve(driver.rootDirectory);
+  if (["docker", "berth"].some((name) => existsSync(join(rootFolder, name)))) return;
+  throw new Error(
+    `there is no registry in ${rootFolder}; name the configuration of the one that you mean ` +
+      "(REGISTRY_CONFIGURATION_PATH works for every command)",
+  );
 }
 
 /** Where a server on that root listens for commands. */
@@ -82,11 +98,12 @@ async function callServer(path: string, call: CommandCall): Promise<Response | u
 }
 
 /** What to tell a person whose command has failed on its way; what it said itself stays. */
-function sentenceOf(error: unknown, { name, signal }: CommandCall): unknown {
+function sentenceOf(error: unknown, { name, signal }: CommandCall, path: string): unknown {
   if (signal.aborted) return new Error(`interrupted: the server ends ${name} as soon as it can`);
   const code = codeOf(error);
   // It took the call: the answer begins with the command's first line.
   if (code === "ECONNRESET") return new Error(wentAway);
+  if (code === "EACCES" || code === "EPERM") return new Error(notAllowed(path));
   return code === "" ? error : new Error("the server does not answer", { cause: error });
 }
 
@@ -103,6 +120,10 @@ function codeOf(error: unknown): string {
 
 const wentAway =
   "the server went away before the command ended: it was stopped (http.draintimeout) or killed";
+
+function notAllowed(path: string): string {
+  return `this user may not write to ${path}: run the command as the user that the server runs as, or as root`;
+}
 
 async function readAnswer(response: Response, print: (line: string) => void): Promise<ExitCode> {
   for await (const line of linesOf(response)) {
@@ -141,6 +162,7 @@ function takeLine(text: string, print: (line: string) => void): ExitCode | undef
 async function runHere(config: Config, rootFolder: string, call: CommandCall): Promise<ExitCode> {
   const command = commands.get(call.name);
   if (command === undefined) throw new Error(`there is no command ${call.name}`);
+  requireRegistry(config);
   const logger = commandLogger("warn");
   const basics = { clock: systemClock, random: systemRandom, logger };
   const root = holdRoot(rootFolder, basics);

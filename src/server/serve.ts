@@ -1,8 +1,9 @@
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { Logger } from "../base/logger.ts";
+import type { LogFields, Logger } from "../base/logger.ts";
 import { type Random, systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
+import type { ConfigNotice } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { proxyTrust } from "../http/forwarded.ts";
 import { Wire } from "../http/wire.ts";
@@ -93,8 +94,8 @@ export async function serve(loaded: LoadedConfig, options: ServeOptions): Promis
     errors,
     ends: new AbortController(),
   };
-  for (const { path, message } of loaded.warnings) logger.warn(message, { key: path });
-  for (const { path, message } of loaded.notices) logger.info(message, { key: path });
+  for (const notice of loaded.warnings) logger.warn(notice.message, placeOf(notice));
+  for (const notice of loaded.notices) logger.info(notice.message, placeOf(notice));
   try {
     const root = holdStorage(parts);
     try {
@@ -198,6 +199,9 @@ function runningServer(running: Running): RunningServer {
 
 async function close(running: Running, hurry: Promise<void>): Promise<void> {
   const { parts, opened, health, listener, debug, works, control } = running;
+  parts.logger.info("the registry is stopping; what is under way may end", {
+    withinMs: parts.config.http.drainTimeoutMs,
+  });
   health.drain();
   parts.ends.abort();
   // Commands too: what one of them changes after the lock is released meets another server.
@@ -257,7 +261,7 @@ async function createWire(
     settings: wireSettings(config),
     trust: proxyTrust(config.http.trustedProxies),
     outOfRotation: () => health.outOfRotation(),
-    onAnswer: requestObserver({
+    ...requestObserver({
       ...parts,
       activity,
       accessLog: config.log.accessLog,
@@ -292,6 +296,15 @@ async function startControl(
     },
     ends: ends.signal,
   });
+}
+
+/** Where in the configuration something is that the log has to say. */
+function placeOf({ path, origin }: ConfigNotice): LogFields {
+  return {
+    ...(path !== undefined && { key: path }),
+    ...(origin?.kind === "file" && { line: origin.line }),
+    ...(origin?.kind === "environment" && { variable: origin.name }),
+  };
 }
 
 function sayWhatIsOpen({ config, logger }: Parts, { origin }: Listener): void {

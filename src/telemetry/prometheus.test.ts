@@ -16,7 +16,9 @@ test("bound counters and histograms read like any others", async () => {
   for (const value of [0.5, 1, 1.5, 9]) series.observe(value);
   histogram.observe(1, { a: "x" });
   metrics.gauge({ name: "g", help: "G.", read: () => 7 });
-  const lines = (await metrics.render()).split("\n").filter((line) => /^(c_|h_|g )/.test(line));
+  const running = metrics.gauge({ name: "g_running", help: "G.", labels: ["a"] }).bind({ a: "x" });
+  for (const amount of [1, 1, -1]) running.add(amount);
+  const lines = (await metrics.render()).split("\n").filter((line) => /^(c_|h_|g |g_)/.test(line));
   expect(lines).toEqual([
     'c_total{a="x"} 3',
     'h_seconds_bucket{a="x",le="1"} 3',
@@ -25,6 +27,7 @@ test("bound counters and histograms read like any others", async () => {
     'h_seconds_sum{a="x"} 13',
     'h_seconds_count{a="x"} 5',
     "g 7",
+    'g_running{a="x"} 1',
   ]);
   expect(await metrics.render()).toContain('c_total{a="x"} 3');
 });

@@ -17,6 +17,19 @@ export function createPrometheus(): PrometheusMetrics {
     labelNames: [...(labels ?? [])],
     registers: [registry],
   });
+  /** Counted here and handed over when somebody reads: the library hashes labels each time. */
+  const bound = (handOver: (amount: number) => void): { add(amount: number): void } => {
+    let waiting = 0;
+    asked.push(() => {
+      handOver(waiting);
+      waiting = 0;
+    });
+    return {
+      add: (amount) => {
+        waiting += amount;
+      },
+    };
+  };
   return {
     contentType: registry.contentType,
     render() {
@@ -27,26 +40,17 @@ export function createPrometheus(): PrometheusMetrics {
       const counter = new prom.Counter(common(options));
       return {
         add: (amount, labels = {}) => counter.inc(labels, amount),
-        bind(labels) {
-          // Counted here and handed over when somebody reads: the library hashes labels each time.
-          let waiting = 0;
-          asked.push(() => {
-            counter.inc(labels, waiting);
-            waiting = 0;
-          });
-          return {
-            add: (amount) => {
-              waiting += amount;
-            },
-          };
-        },
+        bind: (labels) => bound((amount) => counter.inc(labels, amount)),
       };
     },
     gauge(options) {
       const gauge = new prom.Gauge(common(options));
       const { read } = options;
       if (read !== undefined) asked.push(() => gauge.set(read()));
-      return { set: (value, labels = {}) => gauge.set(labels, value) };
+      return {
+        set: (value, labels = {}) => gauge.set(labels, value),
+        bind: (labels) => bound((amount) => gauge.inc(labels, amount)),
+      };
     },
     histogram(options) {
       const histogram = new SeriesHistogram(common(options), options.buckets ?? []);

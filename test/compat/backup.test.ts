@@ -118,7 +118,43 @@ for (const fullCopy of [false, true]) {
   });
 }
 
+test("what collection has moved to the trash is not broken: it is left out without a word", async () => {
+  const opened = await start();
+  const [, , needed = ""] = await pushImage(opened, {
+    repository: "team/app",
+    tag: "v1",
+    layer: "needed",
+  });
+  const manifest = await pushImage(opened, { repository: "team/app", tag: "v2", layer: "garbage" });
+  const [digest, config, layer] = manifest.map((text) => text as Digest);
+  const name = nameOf("team/app");
+  if (digest === undefined || config === undefined || layer === undefined) expect.unreachable();
+  await opened.registry.manifests.remove(name, { kind: "digest", digest }, {});
+  await opened.context.blobs.trash([config, layer]);
+  const { exit, lines } = await backUp(opened);
+  expect(lines.join("\n")).not.toContain("at the source");
+  expect(exit).toBe(0);
+  expect(existsSync(pathOf(backupFolder, layer))).toBe(false);
+  expect((await fsck(backupFolder)).filter((line) => line.startsWith("error"))).toEqual([]);
+  // One that a manifest needs is broken all the same.
+  await opened.context.blobs.trash([needed as Digest]);
+  rmSync(backupFolder, { recursive: true });
+  const broken = await backUp(opened);
+  expect(broken.lines.join("\n")).toContain("1 blob is broken at the source");
+  expect(broken.exit).toBe(1);
+});
+
 describe("a second backup", () => {
+  test("gives no good copy up for a second name of damaged bytes", async () => {
+    const opened = await start();
+    const image = { repository: "team/app", tag: "v1", layer: "layer" };
+    const [, , layer = ""] = await pushImage(opened, image);
+    await backUp(opened, { fullCopy: true });
+    writeFileSync(pathOf(registryFolder, layer), "lajer");
+    await backUp(opened);
+    expect(readFileSync(pathOf(backupFolder, layer), "utf8")).toBe("layer");
+  });
+
   test("copies what is new, and takes away what was deleted", async () => {
     const opened = await start();
     const image = { repository: "team/app", layer: "first" };
@@ -280,6 +316,8 @@ describe("is refused", () => {
     mkdirSync(backupFolder);
     writeFileSync(join(backupFolder, "letters.txt"), "");
     expect(backUp(opened)).rejects.toThrow("neither empty nor a backup");
+    backupFolder = join(backupFolder, "letters.txt");
+    expect(backUp(opened)).rejects.toThrow("is a file: name a folder");
     backupFolder = join(registryFolder, "backup");
     expect(backUp(opened)).rejects.toThrow("lie in each other");
     backupFolder = folder;

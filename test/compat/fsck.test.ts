@@ -309,6 +309,12 @@ describe("damaged bytes", () => {
     expect(opened.registry.manifests.stat(name, referenceOf("v1"))).rejects.toThrow();
   });
 
+  test("of a manifest that nobody could record are still the repository's", async () => {
+    const digest = tree.image("team/app", "layer", ["v1"]);
+    writeFileSync(blobPath(digest), "x");
+    expect((await fsck(await start())).found).toEqual(["error blob-corrupt"]);
+  });
+
   test("that nobody pushes again are listed with the file to delete, and who needs them", async () => {
     tree.image("team/app", "layer", ["v1"]);
     const needed = tree.layer("team/app", "layer");

@@ -183,7 +183,8 @@ export const httpKeys = [
     type: "texts",
     exampleName: "X-Content-Type-Options",
     example: "[nosniff]",
-    prose: "The values of one header, such as `X-Content-Type-Options`.",
+    prose:
+      "The values of one header, such as `X-Content-Type-Options`. Of several in `Access-Control-Allow-Origin` the one that asks is answered.",
   },
   {
     path: "http.http2.disabled",

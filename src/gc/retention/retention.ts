@@ -28,6 +28,8 @@ export interface RetentionParts {
   readonly logger: Logger;
   readonly rules: readonly RetentionRule[];
   readonly isImmutable: (name: RepositoryName, tag: Tag) => boolean;
+  /** Who asked for these rules; without it the rules act by themselves. */
+  readonly actor?: Actor;
 }
 
 export interface Deletion {
@@ -154,7 +156,7 @@ export class Retention {
   ): Promise<boolean> {
     const { clock } = this.#parts;
     if (rule === undefined) return true;
-    const actor = actorOf(rule);
+    const actor = this.#parts.actor ?? actorOf(rule);
     const steps = [
       ...tags.map((decision) => ({
         isKept: decision.isKept,

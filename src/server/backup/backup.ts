@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import manifest from "../../../package.json" with { type: "json" };
 import { Pace, systemSleep } from "../../base/pace.ts";
@@ -46,6 +46,7 @@ export async function backUp(parts: CommandParts, options: BackupOptions): Promi
     ...{ source, target, targetFolder, random, signal, counts },
     links: !options.isFullCopy,
     pace: new Pace({ bytesPerSecond, clock, sleep: systemSleep, signal }),
+    isCollected: (digest) => isCollected(digest, parts),
     print: parts.print,
   };
   const seen = new Set<string>();
@@ -87,6 +88,9 @@ function refuseFolder(sourceFolder: string, targetFolder: string): void {
     throw new Error(`${targetFolder} and the registry's folder ${sourceFolder} lie in each other`);
   }
   if (!existsSync(target) || existsSync(`${target}/${backupRecordKey}`)) return;
+  if (!statSync(target).isDirectory()) {
+    throw new Error(`${targetFolder} is a file: name a folder, new or empty or with a backup`);
+  }
   if (readdirSync(target).some((name) => name !== "lost+found")) {
     throw new Error(
       `${targetFolder} is neither empty nor a backup: it has no ${backupRecordKey}. ` +
@@ -138,6 +142,12 @@ async function isNeeded(digest: Digest, { opened }: CommandParts): Promise<boole
   if ((await metadata.repositoriesWithBlob(digest, 1)).length > 0) return true;
   if ((await metadata.repositoriesNaming(digest, 1)).length > 0) return true;
   return (await quarantine.sizeOf(digest)) !== undefined;
+}
+
+/** Its links go with its bytes, a grace later; until then they lead to nothing that is needed. */
+async function isCollected(digest: Digest, { opened }: CommandParts): Promise<boolean> {
+  if ((await opened.context.blobs.sizeInTrash(digest)) === undefined) return false;
+  return (await opened.metadata.collection.stateOf(digest))?.isReferenced !== true;
 }
 
 async function backUpRecords({ config }: CommandParts, targetFolder: string): Promise<void> {

@@ -41,6 +41,8 @@ export async function copyBlob(digest: Digest, options: BlobCopyOptions): Promis
   try {
     const isLinked = await linkBytes(digest, temporary, options);
     if (!isLinked && isHeld && options.links) return { kind: "there", sizeBytes };
+    // A copy of its own is given up only for bytes that were looked at.
+    if (isLinked && isHeld && !(await isSound(digest, options))) return { kind: "corrupt", isHeld };
     const kind = isLinked ? "linked" : await copyBytes(digest, { temporary, sizeBytes }, options);
     if (kind === "corrupt") return { kind, isHeld: heldBytes !== undefined };
     await target.objects.move(temporary, blobKey(digest));
@@ -82,6 +84,11 @@ async function linkBytes(
     if (["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP"].includes(code)) return false;
     throw error;
   }
+}
+
+async function isSound(digest: Digest, { source, pace }: BlobCopyOptions): Promise<boolean> {
+  const onPiece = (sizeBytes: number): Promise<void> => pace.spend(sizeBytes);
+  return (await source.blobs.rehash(digest, onPiece))?.actual === digest;
 }
 
 async function copyBytes(

@@ -23,6 +23,8 @@ export interface CopyCounts {
 export interface RepositoryCopyOptions extends BlobCopyOptions {
   readonly counts: CopyCounts;
   readonly signal: AbortSignal;
+  /** True of a blob that collection has moved to the trash, because no manifest needs it. */
+  readonly isCollected: (digest: Digest) => Promise<boolean>;
   /** Told of what is broken at the source. */
   readonly print: (line: string) => void;
 }
@@ -55,7 +57,7 @@ export async function copyRepository(
     options.signal.throwIfAborted();
     const isHeld = await bringBlob(digest, options);
     if (isHeld) held.add(digest);
-    else if (await isStillLinked(name, digest, source)) {
+    else if ((await isStillLinked(name, digest, source)) && !(await options.isCollected(digest))) {
       counts.broken += 1;
       options.print(`${name}: ${digest} is missing or damaged at the source and was left out`);
     }

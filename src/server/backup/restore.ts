@@ -50,9 +50,11 @@ export async function restoreBackup(config: Config, options: RestoreOptions): Pr
     const counts = newCounts();
     const { signal, print } = options;
     const pace = new Pace({ ...parts, bytesPerSecond: undefined, sleep: systemSleep, signal });
+    // A backup has no trash.
+    const isCollected = async (): Promise<boolean> => false;
     const copy = { source, target, targetFolder: rootFolder, links: false, pace, ...parts };
     for await (const name of source.links.listRepositories()) {
-      await copyRepository(name, { ...copy, counts, signal, print });
+      await copyRepository(name, { ...copy, counts, signal, print, isCollected });
     }
     counts.blobs = counts.copiedBlobs;
     await restoreRecords({ config, record, backupFolder }, print);

@@ -31,7 +31,10 @@ export async function backup(parts: CommandParts, args: CommandArguments): Promi
   if (config.database.kind === "postgresql") {
     print("the records are in PostgreSQL: pg_dump --schema=berth --format=custom --file=FILE URL");
   }
-  if (result.broken > 0) print(`${result.broken} blobs are broken at the source: see berth fsck`);
+  if (result.broken > 0) {
+    const are = result.broken === 1 ? "1 blob is" : `${result.broken} blobs are`;
+    print(`${are} broken at the source: see berth fsck`);
+  }
   return result.broken === 0 ? 0 : 1;
 }
 

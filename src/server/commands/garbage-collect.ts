@@ -1,6 +1,9 @@
+import type { CollectedBlob } from "../../activity/collected-store.ts";
 import { everything } from "../../base/glob.ts";
 import { markAndSweep } from "../../gc/mark-and-sweep.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { RetentionRuns } from "../retention-runs.ts";
+import { actorIn } from "./actor.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { gcPreview, gcRun } from "./gc.ts";
 import { countText, sizeText } from "./text.ts";
@@ -23,30 +26,36 @@ export async function garbageCollect(
 
 async function collectBeside(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const isDryRun = args.flag("dryRun");
-  if (args.flag("deleteUntagged")) await deleteUntagged(parts, isDryRun);
+  const isDone = !args.flag("deleteUntagged") || (await deleteUntagged(parts, args));
   const exit = await (isDryRun ? gcPreview(parts) : gcRun(parts, args));
   parts.print(
     "the registry is running: what clients were told of lately waits for its grace, and what " +
       "was deleted for its undo time (berth gc why DIGEST, berth trash purge)",
   );
-  return exit;
+  return isDone ? exit : 1;
 }
 
-/** What `-m` deletes, if nobody was told of it within the grace: somebody may be about to tag it. */
-async function deleteUntagged(parts: CommandParts, isDryRun: boolean): Promise<void> {
+/**
+ * What `-m` deletes, if nobody was told of it within the grace: somebody may be about to tag it.
+ * No tag goes, also not one of a signature whose subject is gone. False when it had to end early.
+ */
+async function deleteUntagged(parts: CommandParts, args: CommandArguments): Promise<boolean> {
   const { config, opened, print, signal } = parts;
+  const isDryRun = args.flag("dryRun");
   const rule = {
     repositories: [everything],
     keep: { tags: [] },
-    protect: [],
+    protect: [everything],
     untaggedAfterMs: config.gc.graceMs,
   };
   const runs = new RetentionRuns({
     ...parts,
     opened,
     config: { ...config.retention, rules: [rule] },
+    actor: actorIn(args, "berth garbage-collect"),
   });
   let count = 0;
+  let halted: string | undefined;
   const say = (name: string, reference: string): void => {
     count += 1;
     if (isDryRun) print(`${name}: manifest eligible for deletion: ${reference}`);
@@ -60,13 +69,16 @@ async function deleteUntagged(parts: CommandParts, isDryRun: boolean): Promise<v
       }
     }
   } else {
-    await runs.run({
+    const result = await runs.run({
       signal,
       isFull: true,
       say: (deletion) => say(deletion.repository, deletion.reference),
     });
+    ({ halted } = result);
   }
+  if (halted !== undefined) print(`no more untagged manifests: ${halted}`);
   print(`${countText(count, "untagged manifest")} ${isDryRun ? "would go" : "deleted"}`);
+  return halted === undefined;
 }
 
 async function collectAlone(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
@@ -90,15 +102,18 @@ async function collectAlone(parts: CommandParts, args: CommandArguments): Promis
     keeps: async (digest) => (await opened.activity.trash.keptAmong([digest])).has(digest),
     say: args.flag("quiet") ? () => undefined : print,
   });
-  // The metadata follows the layout, here as everywhere.
   if (!isDryRun) {
+    const gone = [...result.removed, ...result.endedTrash];
+    await noteCollected(gone, parts);
+    // The metadata follows the layout, here as everywhere.
     await opened.registry.adoption.rebuild(parts.signal);
-    await collection.forget(result.endedTrash);
+    await collection.forget(gone);
   }
   const removed = isDryRun ? "would be removed" : "removed";
   print(
-    `${result.markedBlobs} blobs marked; ${result.removedBlobs} blobs ` +
-      `(${sizeText(result.freedBytes)}) and ${result.removedManifests} manifests ${removed}`,
+    `${countText(result.markedBlobs, "blob")} marked; ` +
+      `${countText(result.removedBlobs, "blob")} (${sizeText(result.freedBytes)}) and ` +
+      `${countText(result.removedManifests, "manifest")} ${removed}`,
   );
   if (result.endedTrash.length > 0) {
     const count = countText(result.endedTrash.length, "blob");
@@ -111,4 +126,21 @@ async function collectAlone(parts: CommandParts, args: CommandArguments): Promis
     );
   }
   return 0;
+}
+
+/** For `berth gc why`, from what is still known of them. */
+async function noteCollected(
+  digests: readonly Digest[],
+  { opened, clock }: CommandParts,
+): Promise<void> {
+  const atMs = clock.nowMs();
+  const notes: CollectedBlob[] = [];
+  for (const digest of digests) {
+    const state = await opened.metadata.collection.stateOf(digest);
+    if (state?.sizeBytes === undefined) continue;
+    const { sizeBytes, touchedAtMs, trashedAtMs = atMs } = state;
+    const holders = await opened.metadata.repositoriesWithBlob(digest, 3);
+    notes.push({ digest, sizeBytes, atMs, touchedAtMs, trashedAtMs, heldBy: holders.join(", ") });
+  }
+  if (notes.length > 0) await opened.activity.collected.record(notes);
 }

@@ -12,11 +12,15 @@ export async function gcWhy(parts: CommandParts, args: CommandArguments): Promis
   const reasons = await parts.collection.reasonsFor(digest);
   // The next round forgets entries whose time is over, before it looks at anything else.
   const undo = reasons.undo.filter((entry) => !isExpired(entry, parts.clock));
-  for (const line of linesOf({ ...reasons, undo }, parts)) parts.print(line);
+  const isInPlace = (await parts.opened.context.blobs.sizeOf(digest)) !== undefined;
+  for (const line of linesOf({ ...reasons, undo }, { ...parts, isInPlace })) parts.print(line);
   return reasons.sizeBytes === undefined ? 1 : 0;
 }
 
-function linesOf(reasons: Reasons, { config, clock }: CommandParts): readonly string[] {
+function linesOf(
+  reasons: Reasons,
+  { config, clock, isInPlace }: CommandParts & { readonly isInPlace: boolean },
+): readonly string[] {
   const { digest, state, sizeBytes, linkedBy } = reasons;
   if (sizeBytes === undefined) return [`${digest} is not here`, ...whereItWent(reasons)];
   const lines = [`${digest} ${sizeText(sizeBytes)}`];
@@ -25,7 +29,8 @@ function linesOf(reasons: Reasons, { config, clock }: CommandParts): readonly st
   const sinceMs = state?.trashedAtMs;
   if (sinceMs !== undefined) {
     const untilMs = sinceMs + config.gc.trashGraceMs;
-    lines.push(inTrashLine({ isKept, sinceMs, untilMs }, clock));
+    const trash = { isKept, isInPlace, sinceMs, untilMs };
+    lines.push(inTrashLine(trash, clock));
   } else if (!isKept) {
     lines.push("nothing keeps it: it goes with the next round");
   }
@@ -35,11 +40,14 @@ function linesOf(reasons: Reasons, { config, clock }: CommandParts): readonly st
 }
 
 function inTrashLine(
-  { isKept, sinceMs, untilMs }: { isKept: boolean; sinceMs: number; untilMs: number },
+  trash: { isKept: boolean; isInPlace: boolean; sinceMs: number; untilMs: number },
   clock: Clock,
 ): string {
+  const { isKept, isInPlace, sinceMs, untilMs } = trash;
   const when =
     untilMs < clock.nowMs() ? "with the next round" : `with a round after ${timeText(untilMs)}`;
+  // Pushed anew: the bytes that were moved away are a second copy.
+  if (isInPlace) return `a copy from before ${timeText(sinceMs)} is in the trash and goes ${when}`;
   const end = isKept ? "returns to its place" : "is removed";
   return (
     `it is in the trash since ${timeText(sinceMs)}, comes back when somebody asks for it, and ` +
@@ -86,10 +94,13 @@ function whereItWent({ collected, references, frozen }: Reasons): readonly strin
     return frozen.length > 0 ? [] : ["  nothing is recorded of it in the last 90 days"];
   }
   const { atMs, touchedAtMs, trashedAtMs, sizeBytes, heldBy } = collected;
-  return [
+  const unused =
     `  it was collected ${timeText(atMs)}, ${sizeText(sizeBytes)}: no manifest named it, ` +
-      `nobody had asked for it since ${timeText(touchedAtMs)}, and it had been in the trash ` +
-      `since ${timeText(trashedAtMs)}`,
+    `nobody had asked for it since ${timeText(touchedAtMs)}, and `;
+  return [
+    trashedAtMs < atMs
+      ? `${unused}it had been in the trash since ${timeText(trashedAtMs)}`
+      : `${unused}garbage-collect ran without a server`,
     ...(heldBy === "" ? [] : [`  at last it was shown by ${heldBy}`]),
   ];
 }

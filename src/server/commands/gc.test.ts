@@ -6,6 +6,7 @@ import {
   nameOf,
   openTestRegistry,
   type TestRegistry,
+  tagOf,
 } from "../../registry/test-support.ts";
 import { Collection } from "../collection.ts";
 import { RetentionRuns } from "../retention-runs.ts";
@@ -81,6 +82,18 @@ test("why follows a layer through its life: reference, undo, lease, trash, gone"
   expect(gone.text).toContain("at last it was shown by team/app");
 });
 
+test("why of a blob that was pushed anew says that only an older copy is in the trash", async () => {
+  const { blob, image, run, why, pass } = await rig();
+  const layer = await blob(app, "layer");
+  await pass(30);
+  expect((await run("gc run")).text).toContain(`trashed  ${layer}`);
+  await image(app, "layer", { tag: "v1" });
+  const { text } = await why(layer);
+  expect(text).not.toContain("it is in the trash");
+  expect(text).toContain("is in the trash and goes with a round after 2026-01-03");
+  expect(text).toContain("reference: it is layer of manifest");
+});
+
 test("status says what the last round did, and why of an unknown digest that nothing is known", async () => {
   const { blob, run, why, pass } = await rig();
   expect((await run("gc status")).text).toContain("no round has ended yet");
@@ -109,16 +122,71 @@ test("garbage-collect beside a server is a round: leases and undo hold, untagged
   expect(await lookup(untagged)).toBe(false);
 });
 
+test("garbage-collect -m deletes no tag, and the dry run says what the run does", async () => {
+  const { image, run, pass, activity } = await rig();
+  const subject = await image(app, "signed", { tag: "v1" });
+  const signature = `${subject.replace(":", "-")}.sig`;
+  await image(app, "signature", { tag: signature });
+  await run("rm", { targets: [`team/app@${subject}`] });
+  const untagged = await image(app, "untagged");
+  await pass(300);
+  await run("gc run");
+  await pass(30);
+  await run("gc run");
+  const dry = await run("garbage-collect", { deleteUntagged: true, dryRun: true, user: "anna" });
+  expect(dry.text).toContain("1 untagged manifest would go");
+  const late = await run("garbage-collect", { deleteUntagged: true, user: "anna" });
+  expect(late.text).toContain(
+    `team/app: manifest deleted: ${untagged}\n1 untagged manifest deleted`,
+  );
+  expect((await activity.listTagEvents(app, { limit: 1 }))[0]?.tag).not.toBe(tagOf(signature));
+  const [entry] = await activity.trash.list({ limit: 1 });
+  expect(entry?.by).toEqual({ name: "anna", client: "berth garbage-collect" });
+});
+
+test("a preview says when a round would do nothing of it", async () => {
+  const { blob, run, pass, clock } = await rig();
+  const orphan = await blob(app, "orphan");
+  await run("gc run");
+  await pass(30);
+  expect((await run("gc preview")).text).not.toContain("nothing now");
+  clock.step(2 * hourMs);
+  const { text } = await run("gc preview");
+  expect(text).toContain(`trash    ${orphan}`);
+  expect(text).toContain("but a round would do nothing now: the clock was set");
+});
+
+test("garbage-collect -m says why it deletes nothing when ages mean little", async () => {
+  const { image, run, pass, clock } = await rig();
+  await image(app, "untagged");
+  await pass(30);
+  await run("gc run");
+  await run("garbage-collect", { deleteUntagged: true });
+  await image(app, "another");
+  clock.step(-10 * hourMs);
+  const { exit, text } = await run("garbage-collect", { deleteUntagged: true });
+  expect(text).toContain("no more untagged manifests: ");
+  expect(exit).toBe(1);
+});
+
 test("garbage-collect alone with the storage does it at once, but for what can be taken back", async () => {
-  const { blob, image, registry, run, context } = await rig(false);
+  const { blob, image, registry, run, why, pass, context } = await rig(false);
   const orphan = await blob(app, "orphan");
   const deleted = await image(app, "deleted", { tag: "v1" });
   await registry.manifests.remove(app, { kind: "digest", digest: deleted }, {});
   const { exit, text } = await run("garbage-collect");
   expect(exit).toBe(0);
-  expect(text).toContain("1 blobs (6 B) and 0 manifests removed");
+  expect(text).toContain("1 blob (6 B) and 0 manifests removed");
   expect(text).toContain("3 blobs kept, because what needs them was deleted lately");
   expect(await context.blobs.sizeOf(orphan)).toBeUndefined();
+  expect((await why(orphan)).text).toBe(
+    `${orphan} is not here\n  it was collected 2026-01-01 00:00:00Z, 6 B: no manifest named it, ` +
+      "nobody had asked for it since 2026-01-01 00:00:00Z, and garbage-collect ran without a " +
+      "server\n  at last it was shown by team/app",
+  );
+  // What is gone is not promised once more.
+  await pass(30);
+  expect((await run("gc preview")).text).not.toContain(orphan);
 });
 
 test("garbage-collect alone with the storage empties what is over in the trash, and says how much", async () => {

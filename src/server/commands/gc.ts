@@ -66,6 +66,10 @@ export async function gcPreview(parts: CommandParts): Promise<ExitCode> {
     `${steps.trash} would go to the trash, ${steps.remove} would be removed, ` +
       `${steps.kept} are kept although nothing references them`,
   );
+  const problem = parts.config.storage.maintenance.readOnly.isEnabled
+    ? "the registry is read-only (storage.maintenance.readonly)"
+    : await collection.clockProblem();
+  if (problem !== undefined) print(`but a round would do nothing now: ${problem}`);
   return 0;
 }
 
@@ -80,6 +84,9 @@ export async function gcStatus(parts: CommandParts): Promise<ExitCode> {
           `then ${seconds(trashGraceMs)} in the trash`
       : "collection is off (gc.enabled): only berth gc run collects",
   );
+  if (config.storage.maintenance.readOnly.isEnabled) {
+    print("no round begins, because the registry is read-only (storage.maintenance.readonly)");
+  }
   const last = await collection.lastRound();
   if (last === undefined) print("no round has ended yet");
   else {

@@ -31,13 +31,17 @@ export function digestNamed(text: string): Digest {
 }
 
 /**
- * `REPO[:TAG][@DIGEST]`; a registry's host before it is no part of it.
+ * `REPO[:TAG][@DIGEST]`, without the address that clients write before it.
  *
  * @throws {Error} with a sentence.
  */
 export function parseNamed(text: string): Named {
   const [beforeDigest, digestText] = splitOnce(text, "@");
   const [name, tagText] = splitOnce(beforeDigest, ":");
+  // A port: no tag has a slash.
+  if (tagText?.includes("/") === true) {
+    throw new Error(`${text} begins with an address: leave it out, as in team/app:v1`);
+  }
   return {
     repository: repositoryNamed(name),
     tag: tagText === undefined ? undefined : tagNamed(tagText),

@@ -1,5 +1,5 @@
 import { planRemoval, type RemovalPlan, type TagLoss } from "../../registry/removal-plan.ts";
-import type { RemovalTarget } from "../../registry/removals.ts";
+import type { Removal, RemovalTarget, Removed } from "../../registry/removals.ts";
 import { actorIn } from "./actor.ts";
 import {
   type CommandArguments,
@@ -36,16 +36,36 @@ export async function remove(parts: CommandParts, args: CommandArguments): Promi
   if (!isPossible(plan, parts)) return 1;
   const startedAtMs = clock.nowMs();
   const actor = actorIn(args, "berth rm");
-  const { operation, removed } = await opened.registry.removals.remove(plan.targets, actor);
-  sayInPart(removed, parts, (it) => `deleted ${nameText(it)}`);
+  const removal = await opened.registry.removals.remove(plan.targets, actor);
+  sayInPart(removal.removed, parts, (it) => `deleted ${nameText(it)}`);
   const { retentionMs } = config.trash;
-  print(
-    retentionMs === 0
-      ? "this cannot be taken back: trash.retention is 0"
-      : `until ${timeText(startedAtMs + retentionMs)} this takes it back: ` +
-          `berth trash restore ${operation}`,
-  );
+  if (retentionMs === 0) {
+    print("this cannot be taken back: trash.retention is 0");
+    return 0;
+  }
+  const final = await finalOf(removal, parts);
+  if (final.length < removal.removed.length) {
+    const until = timeText(startedAtMs + retentionMs);
+    print(`until ${until} this takes it back: berth trash restore ${removal.operation}`);
+    sayInPart(final, parts, (it) => `but ${nameText(it)} is gone for good: ${whyFinal}`);
+  } else print(`this cannot be taken back: ${whyFinal}`);
   return 0;
+}
+
+const whyFinal = "it could not be read, or the full disk had no room for a note of it";
+
+/** What the trash has nothing of, whatever was expected. */
+async function finalOf(
+  { operation, removed }: Removal,
+  { opened }: CommandParts,
+): Promise<readonly Removed[]> {
+  const entries = await opened.registry.undo.allEntries({ operation });
+  const kept = new Set(
+    entries.map(({ repository: name, digest, ...entry }) =>
+      nameText(entry.kind === "tag" ? { name, tag: entry.tag } : { name, digest }),
+    ),
+  );
+  return removed.filter((it) => !kept.has(nameText(it)));
 }
 
 /** @throws {Error} with a sentence. */
@@ -96,7 +116,8 @@ function whyOf({ digest, isAskedFor }: TagLoss): string {
   return isAskedFor ? `, which is ${digest}` : `, because it points to ${digest}`;
 }
 
-function sayWhatReturns({ freedBytes, manifests }: RemovalPlan, parts: CommandParts): void {
+function sayWhatReturns(plan: RemovalPlan, parts: CommandParts): void {
+  const { freedBytes, manifests, tags, final } = plan;
   const { config, clock, print } = parts;
   const { retentionMs } = config.trash;
   if (manifests.length === 0) {
@@ -109,12 +130,15 @@ function sayWhatReturns({ freedBytes, manifests }: RemovalPlan, parts: CommandPa
       : "only with berth gc run: gc.enabled is false";
     print(`${sizeText(freedBytes)} that nothing else needs return ${when}`);
   }
-  print(
-    retentionMs === 0
-      ? "it cannot be taken back: trash.retention is 0"
-      : `until ${timeText(clock.nowMs() + retentionMs)} it can be taken back`,
-  );
+  if (retentionMs === 0) {
+    print("it cannot be taken back: trash.retention is 0");
+  } else if (final.length < tags.length + manifests.length) {
+    print(`until ${timeText(clock.nowMs() + retentionMs)} it can be taken back`);
+    sayInPart(final, parts, (it) => `but ${nameText(it)} cannot be: ${whyUnreadable}`);
+  } else print(`it cannot be taken back: ${whyUnreadable}`);
 }
+
+const whyUnreadable = "it cannot be read, so nobody knows what belongs to it";
 
 function sayInPart<T>(
   items: readonly T[],

@@ -65,6 +65,8 @@ function textOf(restored: Restored): string {
       const missing = outcome.missing.join(", ");
       return `${name} cannot be restored: these bytes are gone: ${missing}; push the image again`;
     }
+    case "immutable":
+      return `${name} cannot be restored: ${outcome.why}`;
     case "unknown":
       return digest === ""
         ? `nothing earlier is known of ${name}: berth tag history shows all there is`

@@ -22,7 +22,9 @@ export async function listTrash(parts: CommandParts, args: CommandArguments): Pr
     }
     parts.print(`  ${lineOf(entry)}`);
   }
-  if (operation === "") parts.print("the trash is empty");
+  if (operation === "") {
+    parts.print(text === undefined ? "the trash is empty" : `the trash has nothing of ${text}`);
+  }
   return 0;
 }
 

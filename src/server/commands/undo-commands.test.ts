@@ -1,6 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
+import { everything } from "../../base/glob.ts";
 import { systemRandom } from "../../base/random.ts";
+import { RegistryError } from "../../oci/problems.ts";
 import { hourMs, nameOf, openTestRegistry } from "../../registry/test-support.ts";
+import { blobKey } from "../../storage/layout.ts";
 import { createPrometheus } from "../../telemetry/prometheus.ts";
 import { Collection } from "../collection.ts";
 import { RetentionRuns } from "../retention-runs.ts";
@@ -91,6 +94,17 @@ test("a manifest takes its tags along; signatures stay, and shared bytes do not 
   });
 });
 
+test("a manifest comes back with the tags that were named in the call that deleted it", async () => {
+  const { image, rm, restore, pulled } = await rig();
+  const digest = await image(app, "one", { tag: "v1" });
+  for (const tag of ["v2", "earlier"]) await image(app, "one", { tag });
+  await rm("team/app:earlier");
+  await rm("team/app:v1", `team/app@${digest}`);
+  expect((await restore(`team/app@${digest}`)).exit).toBe(0);
+  expect([await pulled(app, "v1"), await pulled(app, "v2")]).toEqual([digest, digest]);
+  expect(await pulled(app, "earlier")).toBeUndefined();
+});
+
 test("what an index needs is refused, unless the index goes in the same call", async () => {
   const { image, index, preview, rm, pulled } = await rig();
   const child = await image(app, "one");
@@ -135,6 +149,13 @@ test("one target that is not there stops the rest", async () => {
   expect((await rm(`team/app:latest@${latest}`)).exit).toBe(0);
 });
 
+test("a name is written without the registry's address, and whoever writes it is told", async () => {
+  const { rm, restore } = await rig();
+  const why = "localhost:5000/team/app:v1 begins with an address: leave it out, as in team/app:v1";
+  expect(rm("localhost:5000/team/app:v1")).rejects.toThrow(why);
+  expect(restore("localhost:5000/team/app:v1")).rejects.toThrow(why);
+});
+
 test("a repository goes with all it has, and the trash lists, restores and forgets it", async () => {
   const { image, preview, rm, run, restore, pulled, clock } = await rig();
   const digest = await image(app, "one", { tag: "v1" });
@@ -150,7 +171,7 @@ test("a repository goes with all it has, and the trash lists, restores and forge
   expect(listed[0]).toBe(`${operation}  deleted 2026-01-01 00:00:00Z by root with berth rm`);
   expect(listed[1]).toContain(`team/app:v1@${digest}`);
   expect((await run("trash ls", { repository: "other/app" })).lines).toEqual([
-    "the trash is empty",
+    "the trash has nothing of other/app",
   ]);
   expect((await run("trash restore", { entry: operation })).exit).toBe(0);
   expect(await pulled(app, "v1")).toBe(digest);
@@ -205,6 +226,45 @@ test("without undo a deletion says that it is final", async () => {
   );
 });
 
+test("what cannot be read is gone for good, and neither the preview nor the answer promises it back", async () => {
+  const { image, preview, rm, run, context, objects } = await rig();
+  const sound = await image(app, "one", { tag: "v1" });
+  const damaged = await image(app, "two", { tag: "v2" });
+  await objects.put(blobKey(damaged), new TextEncoder().encode("damaged"));
+  context.reader.forget(damaged);
+  const why = "it cannot be read, so nobody knows what belongs to it";
+  expect((await preview(`team/app@${damaged}`)).lines.at(-1)).toBe(
+    `it cannot be taken back: ${why}`,
+  );
+  expect((await preview("team/app")).lines.slice(-3)).toEqual([
+    "until 2026-01-08 00:00:00Z it can be taken back",
+    `but team/app:v2 cannot be: ${why}`,
+    `but team/app@${damaged} cannot be: ${why}`,
+  ]);
+  const mixed = await rm("team/app:v1", `team/app:v2`);
+  expect(mixed.lines.slice(-2)).toEqual([
+    expect.stringContaining("this takes it back: berth trash restore"),
+    expect.stringMatching(/^but team\/app:v2 is gone for good: it could not be read/),
+  ]);
+  const { lines } = await rm(`team/app@${damaged}`);
+  expect(lines.at(-1)).toStartWith("this cannot be taken back: it could not be read");
+  expect((await run("trash ls")).lines).toEqual([
+    expect.stringContaining("by root with berth rm"),
+    expect.stringContaining(`team/app:v1@${sound}`),
+  ]);
+});
+
+test("a full disk that takes no rows stands in the way of no deletion", async () => {
+  const { image, rm, context, pulled } = await rig();
+  const digest = await image(app, "one", { tag: "v1" });
+  const adopt = spyOn(context.adoption, "adopt").mockImplementation(async () => {
+    throw new RegistryError("storageFull");
+  });
+  expect((await rm(`team/app@${digest}`)).exit).toBe(0);
+  adopt.mockRestore();
+  expect(await pulled(app, "v1")).toBeUndefined();
+});
+
 test("a registry that is read-only deletes and restores nothing", async () => {
   const { image, rm, restore, run, pulled } = await rig({
     STORAGE_MAINTENANCE_READONLY_ENABLED: "true",
@@ -237,6 +297,28 @@ test("an immutable tag stops a deletion before it begins, and a restore says why
   expect(restore(`team/app:v1@${other}`, true)).rejects.toThrow("is immutable");
 });
 
+test("an immutable tag that was pushed anew keeps nothing else of a repository from coming back", async () => {
+  const { image, rm, restore, pulled, context } = await rig();
+  const first = await image(app, "one", { tag: "stable" });
+  const digest = await image(app, "two", { tag: "latest" });
+  await rm("team/app");
+  const second = await image(app, "three", { tag: "stable" });
+  const stable = { text: "stable", matches: (name: string) => name === "stable" };
+  const rule = { repositories: [everything], tags: [stable], except: [] };
+  Object.assign(context.policy, { immutableTags: [rule] });
+  const { exit, lines } = await restore("team/app", true);
+  expect(exit).toBe(1);
+  expect(lines).toContain(`team/app:latest is ${digest} again`);
+  expect(lines).toContainEqual(
+    expect.stringContaining(
+      "team/app:stable cannot be restored: tag stable of team/app is immutable",
+    ),
+  );
+  expect(await pulled(app, "stable")).toBe(second);
+  expect(await pulled(app, "latest")).toBe(digest);
+  expect(await context.lookup.findManifest(app, first)).toBeDefined();
+});
+
 test("a registry that is read-only is changed by no command", async () => {
   const { run } = await rig({ STORAGE_MAINTENANCE_READONLY_ENABLED: "true" });
   const changing: readonly (readonly [string, CommandValues])[] = [
@@ -253,4 +335,5 @@ test("a registry that is read-only is changed by no command", async () => {
   }
   expect((await run("fsck")).exit).toBe(0);
   expect((await run("gc preview")).exit).toBe(0);
+  expect((await run("gc status")).lines[1]).toStartWith("no round begins, because");
 });
