@@ -27,10 +27,7 @@ const tiers: Readonly<Record<string, Stages>> = {
   ],
   system: [
     // The rigs on a simulated disk only compute, and the clients mostly wait.
-    [
-      ["./test/conformance", "./test/clients", "./test/system"],
-      ["./test/crash/long/model"],
-    ],
+    [["./test/conformance", "./test/clients", "./test/system"], ["./test/crash/long/model"]],
     // These measure a process, and have the machine to themselves.
     [["./test/crash/long/process"]],
   ],
