@@ -1,4 +1,4 @@
-import type { RepositoryName } from "../oci/repository-name.ts";
+import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import type { Access, Action } from "../oci/scope.ts";
 import type { Route, RouteKind } from "./route.ts";
 
@@ -55,6 +55,16 @@ export function accessesOf(route: Route): {
 } {
   const row = rowOf(route);
   return { effect: row.effect, accesses: row.accesses(route) };
+}
+
+/**
+ * What a mount from another repository asks for besides. Without it the client uploads, so it is
+ * not required; but a challenge names it, so that one token is good for both.
+ */
+export function mountAccesses(route: Route, query: URLSearchParams): readonly Access[] {
+  if (route.kind !== "uploadBegin" || !query.has("mount")) return [];
+  const source = parseRepositoryName(query.get("from") ?? "");
+  return source === undefined ? [] : repository(source, "pull");
 }
 
 function rowOf<Kind extends RouteKind>(route: RouteOf<Kind>): AccessRow<Kind> {

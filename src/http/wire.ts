@@ -5,7 +5,7 @@ import type { Random } from "../base/random.ts";
 import { problems, type Reason, RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Registry } from "../registry/registry.ts";
-import { accessesOf, type Effect } from "./access.ts";
+import { accessesOf, type Effect, mountAccesses } from "./access.ts";
 import { allowedOrigin, type ExtraHeaders, readExtraHeaders } from "./cors.ts";
 import type { Exchange, WireSettings } from "./exchange.ts";
 import { Client, type Peer, type ProxyTrust } from "./forwarded.ts";
@@ -113,8 +113,15 @@ export class Wire {
     const credentials = new RequestCredentials(request.headers, client, settings);
     let identity: Identity = { kind: "anonymous", name: "" };
     if (accesses.length > 0) {
-      const decision = authenticator.decide(credentials, accesses);
-      identity = identityOf(decision instanceof Promise ? await decision : decision, credentials);
+      const pending = authenticator.decide(credentials, accesses);
+      const decision = pending instanceof Promise ? await pending : pending;
+      const besides = wantsToken(decision) ? mountAccesses(route, target.query) : [];
+      identity = identityOf(
+        besides.length === 0
+          ? decision
+          : await authenticator.decide(credentials, [...accesses, ...besides]),
+        credentials,
+      );
       seen.user = identity.name;
     }
     if (isOff(effect, settings)) throw refusalOfWhatIsOff(path, settings);
@@ -199,6 +206,11 @@ export interface Answered extends Arrival {
   readonly reply: Reply;
   /** Bytes of the body as they are sent when nothing breaks off. */
   readonly bodyBytes: number;
+}
+
+/** A login by password has no scope. */
+function wantsToken(decision: Decision): boolean {
+  return decision.kind === "challenge" && decision.challenge.startsWith("Bearer ");
 }
 
 /**
