@@ -92,7 +92,7 @@ test("garbage-collect takes the values of its flags that Distribution takes", ()
 test("a configuration that is not there is named by every command in the same words", () => {
   const file = join(folder, "none.yml");
   const { stderr } = run(file);
-  expect(stderr).toStartWith(`berth: the configuration cannot be read: ENOENT`);
+  expect(stderr).toStartWith(`berth: the configuration ${file} cannot be read: ENOENT`);
   expect(run(file, ["config", "check"])).toEqual({ exitCode: 1, stderr, stdout: "" });
   expect(run(file, ["config", "show"])).toEqual({ exitCode: 1, stderr, stdout: "" });
 });
@@ -115,3 +115,17 @@ function run(
     stdout: result.stdout.toString(),
   };
 }
+
+test("a configuration that cannot be read is named, by serve and by config check alike", () => {
+  const main = join(import.meta.dir, "..", "main.ts");
+  for (const file of [join(folder, "nowhere.yml"), folder]) {
+    for (const command of [["serve"], ["config", "check"], ["config", "show"]]) {
+      const { exitCode, stderr } = Bun.spawnSync([process.execPath, main, ...command, file], {
+        env: { PATH: process.env["PATH"] },
+        stdout: "ignore",
+      });
+      expect(stderr.toString()).toStartWith(`berth: the configuration ${file} cannot be read: `);
+      expect(exitCode).toBe(1);
+    }
+  }
+});

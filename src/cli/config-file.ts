@@ -19,12 +19,12 @@ export function loadConfigFile(path: string | undefined): {
   return { loaded: loadConfig({ text, fileName, environment }), fileName };
 }
 
-/** @throws {Error} with a sentence when there is no such file, or none that may be read. */
+/** @throws {Error} that names the file, when it is not there or may not be read. */
 export function readConfigFile(fileName: string): string {
   try {
     return readFileSync(fileName, "utf8");
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`the configuration cannot be read: ${why}`, { cause });
+    throw new Error(`the configuration ${fileName} cannot be read: ${why}`, { cause });
   }
 }

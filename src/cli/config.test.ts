@@ -33,6 +33,12 @@ test("the built-in configuration can be shown", () => {
   expect(lines).toContain("storage.filesystem.rootdirectory: ./data  # default");
 });
 
+test("a variable that is ignored is named where the effective values are shown", () => {
+  const { lines, exitCode } = showConfig({ environment: { REGISTRY_HTTP_ADR: "a" } });
+  expect(exitCode).toBe(0);
+  expect(lines[0]).toStartWith("# warning: environment REGISTRY_HTTP_ADR: there is no such key");
+});
+
 test("a certificate that cannot be used is found before the start", () => {
   const text =
     "version: 0.1\nstorage: inmemory\nhttp: {tls: {certificate: /none/a.crt, key: /none/a.key}}";

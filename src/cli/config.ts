@@ -26,10 +26,16 @@ export function checkConfig(options: LoadConfigOptions): Outcome {
   });
 }
 
-/** `berth config show`: every value that counts and where it came from, secrets hidden. */
+/**
+ * `berth config show`: every value that counts and where it came from, secrets hidden. Before them
+ * what was ignored: whoever looks for a value that does not count wants to know why.
+ */
 export function showConfig(options: LoadConfigOptions): Outcome {
   return withConfig(options, (loaded) => ({
-    lines: redactedLines(loaded, options.fileName),
+    lines: [
+      ...loaded.warnings.map((notice) => `# warning: ${formatNotice(notice, options.fileName)}`),
+      ...redactedLines(loaded, options.fileName),
+    ],
     exitCode: 0,
   }));
 }

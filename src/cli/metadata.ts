@@ -14,6 +14,7 @@ export async function runMetadataRebuild(path: string | undefined): Promise<numb
 /** `berth metadata verify [config.yml]`: 1 when there is a difference. */
 export async function runMetadataVerify(path: string | undefined): Promise<number> {
   const count = await countMetadataDifferences(loadConfigFile(path).loaded.config, printLine);
-  printLine(count === 0 ? "the metadata agrees with the storage" : `${count} differences`);
+  const differences = count === 1 ? "1 difference" : `${count} differences`;
+  printLine(count === 0 ? "the metadata agrees with the storage" : differences);
   return count === 0 ? 0 : 1;
 }

@@ -1,5 +1,6 @@
 import pc from "picocolors";
-import { type RunningServer, serve } from "../server/serve.ts";
+import type { Config } from "../config/config.ts";
+import { type RunningServer, serve, whatAnybodyMay } from "../server/serve.ts";
 import { activatedSocket } from "../server/socket-activation.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { version } from "./version.ts";
@@ -15,7 +16,9 @@ export async function runServe(path: string | undefined): Promise<number> {
     version,
     activatedSocket: activatedSocket(process.env, process.pid),
   });
-  if (fileName === undefined) printFirstSteps(server);
+  if (fileName === undefined) {
+    process.stdout.write(firstSteps(server, loaded.config));
+  }
   return untilStopped(server);
 }
 
@@ -37,21 +40,27 @@ async function untilStopped(server: RunningServer): Promise<number> {
 }
 
 /** What somebody sees and types next who has just started a registry for the first time. */
-function printFirstSteps({ origin, dataFolder }: RunningServer): void {
+export function firstSteps(
+  { origin, dataFolder }: Pick<RunningServer, "origin" | "dataFolder">,
+  config: Config,
+): string {
   const host = origin.replace(/^https?:\/\//, "");
-  process.stdout.write(
-    [
-      "",
-      `Berth listens on ${pc.bold(origin)}`,
-      `The data is in   ${pc.bold(dataFolder)}`,
-      `Authentication is ${pc.bold("off")}: whoever reaches this port may push and delete.`,
-      "",
-      "Try it:",
-      `  docker tag alpine ${host}/alpine`,
-      `  docker push ${host}/alpine`,
-      `  curl ${origin}/v2/_catalog`,
-      "",
-      "",
-    ].join("\n"),
-  );
+  // No file says that it is on, but a variable may.
+  const authentication =
+    config.auth.kind === "none"
+      ? `${pc.bold("off")}: whoever reaches this port may ${whatAnybodyMay(config)}.`
+      : `${pc.bold("on")} (${config.auth.kind}).`;
+  return [
+    "",
+    `Berth listens on ${pc.bold(origin)}`,
+    `The data is in   ${pc.bold(dataFolder)}`,
+    `Authentication is ${authentication}`,
+    "",
+    "Try it:",
+    `  docker tag alpine ${host}/alpine`,
+    `  docker push ${host}/alpine`,
+    `  curl ${origin}/v2/_catalog`,
+    "",
+    "",
+  ].join("\n");
 }

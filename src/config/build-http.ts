@@ -33,6 +33,9 @@ export function buildHttp(settings: Settings): HttpConfig {
   };
 }
 
+/** With a value of somebody's own, the answers to HEAD and errors would be read wrong. */
+const framingHeaders: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"]);
+
 /** Header values by name, from the dictionary at `path`. */
 export function buildHeaders(
   settings: Settings,
@@ -43,6 +46,9 @@ export function buildHeaders(
   for (const [name, values] of headers) {
     const place = path.replace("[]", `[${index}]`).replace("<name>", name);
     if (!isHeaderName(name)) settings.problem(place, "this is not the name of a header");
+    else if (framingHeaders.has(name.toLowerCase())) {
+      settings.problem(place, "Berth sets it itself: it says where an answer ends");
+    }
     if (!values.every(isHeaderValue)) {
       settings.problem(place, "a header's value cannot have line breaks or control characters");
     }

@@ -260,6 +260,7 @@ describe("a variable that names no key is ignored with a warning", () => {
     ["REGISTRY_HEALTH_TCP_0_ADDR", "REGISTRY_HEALTH_TCPCHECKERS_0_ADDR"],
     ["REGISTRY_LOG_HOOKS_0_OPTIONS_SMTP_ADDR", "REGISTRY_LOG_HOOKS_0_MAILOPTIONS_SMTP_ADDR"],
     ["REGISTRY_STORAGE_FILESYSTEM_ROOTDIR", "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"],
+    ["REGISTRY_HTTP_TLS_CERT", "REGISTRY_HTTP_TLS_CERTIFICATE"],
     ["REGISTRY_PORT", undefined],
     ["REGISTRY_PORT_5000_TCP_ADDR", undefined],
     ["REGISTRY_SERVICE_HOST", undefined],
@@ -271,6 +272,11 @@ describe("a variable that names no key is ignored with a warning", () => {
     expect(warnings[0]?.message).toContain("ignored");
     if (meant !== undefined) expect(warnings[0]?.message).toContain(`did you mean ${meant}?`);
     expect(config).toEqual(load({}).config);
+  });
+
+  test("a key with a _ in its name, which no variable can set: it is not what was meant instead", () => {
+    const name = "REGISTRY_STORAGE_AZURE_MAX_RETRIES";
+    expect(load({ [name]: "5" }).warnings[0]?.message).not.toContain(`did you mean ${name}?`);
   });
 
   test("the version cannot be set", () => {
@@ -301,6 +307,11 @@ describe("a variable that cannot be applied stops the start", () => {
       "X is not an index",
     ],
     ["a value that is not YAML", { REGISTRY_HTTP_ADDR: "[a" }, "not YAML"],
+    [
+      "a value that needs quotes for YAML",
+      { REGISTRY_HTTP_ADDR: "[::]:5000" },
+      "a variable's value is read as YAML, so this one may need quotes inside: '\"…\"'",
+    ],
     [
       "a value of the wrong type",
       { REGISTRY_HTTP_RELATIVEURLS: "maybe" },

@@ -237,9 +237,13 @@ function fieldNamed(target: SectionShape, segment: string): string | undefined {
   return undefined;
 }
 
-/** Names that work, by the name a person would guess from the keys. */
+/**
+ * Names that work, by the name a person would guess from the keys. No variable can set a key with
+ * `_` in its name.
+ */
 const knownNames = new Map(
   [...sections, ...keys].flatMap(({ path }) => {
+    if (path.includes("_")) return [];
     const works = environmentNameOf(path).replace("<name>", "NAME");
     const guess = `${prefix}${path.replaceAll("[]", ".0").replaceAll(".", "_")}`.toUpperCase();
     return [

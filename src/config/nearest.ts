@@ -3,7 +3,8 @@ const lengthMax = 120;
 
 /**
  * The one of `names` that `name` is probably a slip of; undefined when none is close: less than
- * one letter in `lettersPerSlip` may be wrong, and of a short name one; or an ending is too much.
+ * one letter in `lettersPerSlip` may be wrong, and of a short name one; or an ending is missing or
+ * too much.
  */
 export function nearestName(
   name: string,
@@ -12,28 +13,43 @@ export function nearestName(
 ): string | undefined {
   if (name.length > lengthMax) return undefined;
   const wanted = name.toLowerCase();
-  let best: string | undefined;
-  let bestDistance = Math.floor(name.length / lettersPerSlip) + 1;
   const candidates = [...names];
+  const slips = Math.floor(name.length / lettersPerSlip);
+  return (
+    closest(wanted, candidates, 1) ??
+    longest(candidates.filter((candidate) => isBeginning(wanted, candidate.toLowerCase()))) ??
+    closest(wanted, candidates, slips) ??
+    longest(candidates.filter((candidate) => isBeginning(candidate.toLowerCase(), wanted)))
+  );
+}
+
+/** The one that `distanceMax` letters or fewer turn into `wanted`, by the fewest. */
+function closest(
+  wanted: string,
+  candidates: readonly string[],
+  distanceMax: number,
+): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.min(distanceMax, wanted.length - 1) + 1;
   for (const candidate of candidates) {
-    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
+    if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue;
     const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }
   }
-  if (best !== undefined) return best;
-  // The longest beginning that both have is the closest.
-  return candidates
-    .filter((candidate) => isBeginning(wanted, candidate.toLowerCase()))
-    .sort((one, other) => other.length - one.length)[0];
+  return best;
 }
 
-/** True when one is the other with an ending, as `address` is to `addr`. */
-function isBeginning(one: string, other: string): boolean {
-  const [short, long] = one.length < other.length ? [one, other] : [other, one];
-  return short.length >= 4 && short.length * 2 >= long.length && long.startsWith(short);
+/** True when `whole` is `beginning` with an ending, as `certificate` is to `cert`. */
+function isBeginning(beginning: string, whole: string): boolean {
+  return beginning.length >= 3 && beginning.length < whole.length && whole.startsWith(beginning);
+}
+
+/** The longest beginning that both have is the closest. */
+function longest(candidates: readonly string[]): string | undefined {
+  return candidates.toSorted((one, other) => other.length - one.length)[0];
 }
 
 /** The number of letters to insert, delete or replace to turn one text into the other. */

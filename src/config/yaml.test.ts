@@ -77,7 +77,7 @@ describe("what is hostile is refused", () => {
     ["a key that is there twice", "a: 1\nb: 2\na: 3", 'the key "a" is there twice'],
     ["a key that is a map", "{{a: b}: c}", "a key must be a word"],
     ["a merge of a word", "<<: a", "<< takes a map"],
-    ["two documents", "a: 1\n---\nb: 2", "not YAML"],
+    ["two documents", "a: 1\n---\nb: 2", "a second document begins here; a configuration is one"],
     ["tabs", "a:\n\tb: c", "not YAML"],
   ])("%s", (_, text, message) => {
     const found = messages(text);

@@ -10,6 +10,7 @@ import {
   parseDocument,
   type Scalar,
   type YAMLMap,
+  type YAMLParseError,
 } from "yaml";
 import { quote } from "./quote.ts";
 import type { Origin, RawEntry, RawNode } from "./raw.ts";
@@ -69,7 +70,7 @@ export function parseYaml(text: string, environmentName?: string): YamlResult {
       return {
         problems: document.errors.slice(0, problemsMax).map((error) => ({
           origin: originAt(error.pos[0]),
-          message: `this is not YAML: ${error.message}`,
+          message: messageOf(error, environmentName !== undefined),
         })),
       };
     }
@@ -78,6 +79,16 @@ export function parseYaml(text: string, environmentName?: string): YamlResult {
     // The library descends by recursion: a text of a thousand brackets ends its stack.
     return problem(`this cannot be read: ${cause instanceof Error ? cause.message : "not YAML"}`);
   }
+}
+
+/** What the library found, in words for somebody who does not call it. */
+function messageOf(error: YAMLParseError, isVariable: boolean): string {
+  if (error.code === "MULTIPLE_DOCS")
+    return "a second document begins here; a configuration is one";
+  const said = `this is not YAML: ${error.message}`;
+  return isVariable
+    ? `${said}; a variable's value is read as YAML, so this one may need quotes inside: '"…"'`
+    : said;
 }
 
 /** Walks the library's tree once, follows aliases within limits, and collects what is wrong. */

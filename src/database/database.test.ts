@@ -40,10 +40,14 @@ function prepareNotes(database: Database<Tables>) {
   };
 }
 
-const open = (location: DatabaseLocation, list = migrations) =>
+const open = (
+  location: DatabaseLocation,
+  list = migrations,
+  durability: "derived" | "records" = "derived",
+) =>
   openDatabase<Tables>(location, {
     migrations: list,
-    durability: "derived",
+    durability,
     refuse: (reason, cause) => new Error(`refused: ${reason}`, { cause }),
   });
 
@@ -250,7 +254,15 @@ describe("a SQLite file", () => {
   test("that is none is refused with its path", async () => {
     const path = join(folder, "not-a-database");
     writeFileSync(path, "this is text, and more of it than SQLite's header has bytes".repeat(20));
-    expect(open({ kind: "sqlite", path })).rejects.toThrow(/cannot open .*not-a-database.*/);
+    for (const [durability, advice] of [
+      ["derived", `delete it, with ${path}-wal and ${path}-shm`],
+      ["records", "put the one of a backup in its place"],
+    ] as const) {
+      const opening = open({ kind: "sqlite", path }, migrations, durability);
+      const refused = await opening.then(String, String);
+      expect(refused).toContain(`cannot open the database ${path}: file is not a database`);
+      expect(refused).toContain(advice);
+    }
   });
 
   test("is read while another process writes", async () => {

@@ -11,6 +11,7 @@ import { KeyedMutex } from "../base/mutex.ts";
 import { ChangeWatch } from "./change-watch.ts";
 import type { Database, DatabaseOptions, MaybePromise, Refuse, Transaction } from "./database.ts";
 import { migrate } from "./migrations.ts";
+import { openingAdvice } from "./opening-advice.ts";
 import { ReadCache, rowsMax } from "./read-cache.ts";
 import {
   type Arguments,
@@ -66,7 +67,7 @@ export async function openSqlite<Tables>(
     // One after the other: the watch is mapped while nothing of the file is open here.
     return await opening.run(path, () => openFile<Tables>(path, options));
   } catch (cause) {
-    const advice = isOfDisk(cause) ? ": look whether its disk is full (df, df -i) or fails" : "";
+    const advice = openingAdvice(cause, path, options.durability);
     throw new Error(`cannot open the database ${path}: ${messageOf(cause)}${advice}`, { cause });
   }
 }
@@ -210,12 +211,6 @@ export function tryHoldLock(path: string): HeldLock | undefined {
 /** Lives as long as somebody refers to it: a connection that is collected is closed. */
 export interface HeldLock {
   release(): void;
-}
-
-/** SQLite calls it an I/O error when there is no room for the file that its readers share. */
-function isOfDisk(cause: unknown): boolean {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  return /^SQLITE_(?:IOERR|FULL)/.test(code);
 }
 
 function messageOf(cause: unknown): string {

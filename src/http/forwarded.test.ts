@@ -47,3 +47,23 @@ test.each([
 ])("X-Forwarded-For: %p comes from %s", (value, address) => {
   expect(addressOf(forwardedFor(value), undefined)).toBe(address);
 });
+
+test("X-Real-IP counts where nothing else names an address, as in Distribution", () => {
+  const real = { "X-Real-IP": "203.0.113.9" };
+  expect(addressOf(real, undefined)).toBe("203.0.113.9");
+  expect(addressOf({ ...real, ...forwardedFor("192.0.2.1") }, undefined)).toBe("192.0.2.1");
+  expect(addressOf({ ...real, Forwarded: "for=192.0.2.1" }, undefined)).toBe("192.0.2.1");
+  expect(addressOf({ ...real, ...forwardedFor("nonsense") }, undefined)).toBe("203.0.113.9");
+  expect(addressOf({ "X-Real-IP": "nonsense" }, undefined)).toBe("127.0.0.1");
+  expect(addressOf(real, ["10.0.0.0/8"])).toBe("127.0.0.1");
+});
+
+test.each([
+  [{ "X-Forwarded-Proto": "HTTPS" }, "https://direct"],
+  [{ Forwarded: "Proto=Https;Host=a" }, "https://a"],
+  [{ "X-Forwarded-Proto": "gopher" }, "http://direct"],
+])("a scheme counts in any case: %j", (headers, origin) => {
+  const peer = { address: () => "127.0.0.1", isTls: false, keepOpen: () => undefined };
+  const arrival = { headers: new Headers(Object.entries(headers)), peer, host: "direct" };
+  expect(new Client(arrival, proxyTrust(undefined)).origin).toBe(origin);
+});

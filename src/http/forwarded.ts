@@ -69,7 +69,8 @@ export class Client {
   get origin(): string {
     const { peer, host } = this.#arrival;
     const said = this.#forwarded();
-    const scheme = said.proto === "http" || said.proto === "https" ? said.proto : undefined;
+    const proto = said.proto?.toLowerCase();
+    const scheme = proto === "http" || proto === "https" ? proto : undefined;
     const saidHost = said.host !== undefined && isHost(said.host) ? said.host : host;
     return `${scheme ?? (peer.isTls ? "https" : "http")}://${saidHost}`;
   }
@@ -82,7 +83,8 @@ export class Client {
     const proto = headers.get("x-forwarded-proto");
     const host = headers.get("x-forwarded-host");
     const address = headers.get("x-forwarded-for");
-    const isForwarded = (forwarded ?? proto ?? host ?? address) !== null;
+    const realAddress = headers.get("x-real-ip");
+    const isForwarded = (forwarded ?? proto ?? host ?? address ?? realAddress) !== null;
     if (!isForwarded || !this.#trust.isTrusted(peer.address())) {
       this.#said = {};
     } else {
@@ -90,7 +92,9 @@ export class Client {
       this.#said = {
         proto: firstOf(proto) ?? standard.proto,
         host: firstOf(host) ?? standard.host,
-        address: this.#farthest(address?.split(",") ?? standard.addresses),
+        // X-Real-IP last: a proxy that writes one of the others may pass on a client's own.
+        address:
+          this.#farthest(address?.split(",") ?? standard.addresses) ?? addressIn(realAddress ?? ""),
       };
     }
     return this.#said;

@@ -31,7 +31,7 @@ export interface Target {
  * Written by hand because a hostile Host makes `new URL()` throw, and because two parsers that
  * disagree are how paths get past a check.
  *
- * @throws {RegistryError} `hostInvalid`, `uriTooLong`, `bodyInvalid` for bad percent-encoding.
+ * @throws {RegistryError} `hostInvalid`, `uriTooLong`, `pathInvalid`.
  */
 export function parseTarget(url: string, lengthMax: number, headers: Headers): Target {
   if (url.length > lengthMax + 300) throw new RegistryError("uriTooLong", { max: lengthMax });
@@ -71,8 +71,7 @@ function decodePath(path: string): string {
   try {
     return decodeURIComponent(path);
   } catch (cause) {
-    const why = "its path is not valid percent-encoding";
-    throw new RegistryError("bodyInvalid", { why }, { cause });
+    throw new RegistryError("pathInvalid", { path }, { cause });
   }
 }
 

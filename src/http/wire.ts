@@ -95,10 +95,11 @@ export class Wire {
   async #process({ request, peer, seen }: Arrival): Promise<Reply> {
     const { settings, registry, authenticator, trust } = this.#options;
     const target = parseTarget(request.url, settings.urlBytesMax, request.headers);
+    // The log has what the client asked for, also where no API is.
+    seen.path = target.path;
     const client = new Client({ headers: request.headers, peer, host: target.host }, trust);
     seen.client = client;
     const path = withoutPrefix(target.path, settings.prefix);
-    seen.path = path;
     const why = this.#options.outOfRotation?.();
     if (why !== undefined) throw new RegistryError("unhealthy", { why });
     // Browsers ask this without credentials, so it is answered before they are looked for.
@@ -119,10 +120,11 @@ export class Wire {
         besides.length === 0
           ? decision
           : await authenticator.decide(credentials, [...accesses, ...besides]),
+        credentials,
       );
       seen.user = identity.name;
     }
-    refuseWhatIsOff(effect, settings);
+    if (isOff(effect, settings)) throw refusalOfWhatIsOff(path, settings);
     const wireRequest: WireRequest = {
       method: request.method,
       path,
@@ -211,14 +213,18 @@ function wantsToken(decision: Decision): boolean {
   return decision.kind === "challenge" && decision.challenge.startsWith("Bearer ");
 }
 
-/** @throws {RegistryError} `unauthorized` with the challenge, or `denied` */
-function identityOf(decision: Decision): Identity {
+/**
+ * Which of name and password is wrong, and whether there is such a name, is not said.
+ *
+ * @throws {RegistryError} `unauthorized` or `credentialsRefused` with the challenge, or `denied`
+ */
+function identityOf(decision: Decision, { authorization }: Credentials): Identity {
   switch (decision.kind) {
     case "granted":
       return decision.identity;
     case "challenge":
       throw new RegistryError(
-        "unauthorized",
+        authorization === undefined ? "unauthorized" : "credentialsRefused",
         {},
         { headers: { "WWW-Authenticate": decision.challenge } },
       );
@@ -228,15 +234,28 @@ function identityOf(decision: Decision): Identity {
 }
 
 /** The one place where reading only and deleting off are obeyed, for every route. */
-function refuseWhatIsOff(effect: Effect, settings: WireSettings): void {
-  if (effect !== "read" && settings.isReadOnly) throw new RegistryError("readOnly");
-  if (effect === "delete" && !settings.isDeleteEnabled) throw new RegistryError("deleteDisabled");
+function isOff(effect: Effect, settings: WireSettings): boolean {
+  if (effect === "read") return false;
+  return settings.isReadOnly || (effect === "delete" && !settings.isDeleteEnabled);
+}
+
+/** A 405 says what is left to do at its path (RFC 9110, 15.5.6). */
+function refusalOfWhatIsOff(path: string, settings: WireSettings): RegistryError {
+  const left = allowAt(path)
+    .split(", ")
+    .filter((method) => method === "OPTIONS" || !isOff(effectOf(method, path), settings));
+  const headers = { Allow: left.join(", ") };
+  return new RegistryError(settings.isReadOnly ? "readOnly" : "deleteDisabled", {}, { headers });
+}
+
+function effectOf(method: string, path: string): Effect {
+  return accessesOf(parseRoute(method, path)).effect;
 }
 
 function withoutPrefix(path: string, prefix: string): string {
   if (prefix === "") return path;
   if (path !== prefix && !path.startsWith(`${prefix}/`)) {
-    throw new RegistryError("pathUnknown", { path });
+    throw new RegistryError("pathOutsidePrefix", { path, prefix });
   }
   return path === prefix ? "/" : path.slice(prefix.length);
 }

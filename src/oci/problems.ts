@@ -44,6 +44,19 @@ export const problems = {
     message: "there is nothing at {path}",
     advice: "the API starts at /v2/; see the distribution specification for its paths",
   },
+  pathOutsidePrefix: {
+    code: "NAME_UNKNOWN",
+    status: 404,
+    message: "there is nothing at {path}",
+    advice:
+      "the API of this registry starts at {prefix}/v2/, as http.prefix of its configuration says",
+  },
+  pathInvalid: {
+    code: "UNSUPPORTED",
+    status: 400,
+    message: "the path {path} is not valid percent-encoding",
+    advice: "write each byte as % and two hexadecimal digits, and the text as UTF-8",
+  },
   nameInvalid: {
     code: "NAME_INVALID",
     status: 404,
@@ -241,6 +254,12 @@ export const problems = {
     message: "authentication is required",
     advice: "log in to this registry first",
   },
+  credentialsRefused: {
+    code: "UNAUTHORIZED",
+    status: 401,
+    message: "the credentials that came with this request are not accepted for it",
+    advice: "log in again: a name or password is wrong, or a token is old or for something else",
+  },
   denied: {
     code: "DENIED",
     status: 403,
@@ -262,6 +281,12 @@ export const problems = {
     code: "UNAVAILABLE",
     status: 503,
     message: "the registry's storage does not take writes at the moment",
+  },
+  storageObstructed: {
+    code: "UNAVAILABLE",
+    status: 503,
+    message: "something else lies in the registry's storage where this belongs",
+    advice: "its administrator finds the path in the registry's log and has to move it away",
   },
   databaseUnavailable: {
     code: "UNAVAILABLE",
@@ -332,11 +357,15 @@ function describe(reason: Reason, facts: Facts): string {
   return text.replace(/\{(\w+)\}/g, (_, key: string) => quoted(facts[key]));
 }
 
-/** Shortens what came from outside, and leaves no control character in it. */
+/**
+ * Shortens what came from outside, and leaves no control character in it. What is empty, or begins
+ * or ends with a blank, would not be seen without marks around it.
+ */
 function quoted(value: string | number | undefined): string {
   if (value === undefined) return "?";
   if (typeof value === "number") return String(value);
   const short = value.length > factLengthMax ? `${value.slice(0, factLengthMax)}…` : value;
   // oxlint-disable-next-line no-control-regex -- control characters are what must not get out
-  return short.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\uFFFD");
+  const visible = short.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\uFFFD");
+  return visible === visible.trim() && visible !== "" ? visible : `"${visible}"`;
 }

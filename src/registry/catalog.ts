@@ -22,6 +22,7 @@ export class Catalog {
   async search(text: string, limit: number): Promise<readonly string[]> {
     const wanted = text.toLowerCase();
     const found: string[] = [];
+    if (limit === 0) return found;
     let after = "";
     for (;;) {
       const { items, hasMore } = await this.list({ after, limit: searchStep });

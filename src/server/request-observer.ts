@@ -139,7 +139,11 @@ function inside<Key, Value>(maps: Map<string, Map<Key, Value>>, key: string): Ma
 }
 
 /** Refusals that belong to the protocol: a client meets them and goes on. */
-const notFailures: ReadonlySet<string> = new Set(["unauthorized", "uploadOutOfOrder"]);
+const notFailures: ReadonlySet<string> = new Set([
+  "unauthorized",
+  "credentialsRefused",
+  "uploadOutOfOrder",
+]);
 
 /** A push that was refused or broke off, for whoever asks later why it failed. */
 function noteAttempt(

@@ -310,8 +310,14 @@ function placeOf({ path, origin }: ConfigNotice): LogFields {
 function sayWhatIsOpen({ config, logger }: Parts, { origin }: Listener): void {
   logger.info("listening", { origin, data: dataFolderOf(config), auth: config.auth.kind });
   if (config.auth.kind === "none") {
-    logger.warn("authentication is off: whoever reaches this port may push and delete");
+    logger.warn(`authentication is off: whoever reaches this port may ${whatAnybodyMay(config)}`);
   }
+}
+
+/** What is open to everybody where nobody has to log in. */
+export function whatAnybodyMay({ storage }: Config): string {
+  if (storage.maintenance.readOnly.isEnabled) return "pull";
+  return storage.delete.isEnabled ? "push and delete" : "push";
 }
 
 function dataFolderOf({ storage: { driver } }: Config): string {

@@ -181,6 +181,57 @@ test("HEAD keeps the Content-Length that is set on an answer without a body", as
   });
 });
 
+/** The statuses of what comes back for `text`, until the server closes or `count` are there. */
+async function statusesOf(port: number, text: string, count: number): Promise<readonly string[]> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(text);
+  let got = "";
+  const statuses = (): readonly string[] =>
+    [...got.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, it = ""]) => it);
+  for await (const chunk of socket) {
+    got += String(chunk);
+    if (statuses().length === count) break;
+  }
+  socket.destroy();
+  return statuses();
+}
+
+test("a request that is sent behind one without an answer ends the connection (no client does it)", async () => {
+  const slowly: Fetch = async () => {
+    await Bun.sleep(5);
+    return new Response("done");
+  };
+  const get = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  await serving(slowly, async (_, port) => {
+    expect(await statusesOf(port, get, 1)).toEqual(["200"]);
+    expect(await statusesOf(port, get + get, 2)).toEqual([]);
+  });
+});
+
+test("a method that HTTP does not know ends the connection without an answer, before any handler", async () => {
+  await serving(
+    () => new Response("handled"),
+    async (_, port) => {
+      const ask = (method: string) =>
+        statusesOf(port, `${method} / HTTP/1.1\r\nHost: localhost\r\n\r\n`, 1);
+      expect(await ask("PROPFIND")).toEqual(["200"]);
+      expect(await ask("FOO")).toEqual([]);
+    },
+  );
+});
+
+test("an answer to HEAD over HTTP/1.1 has no Date, which every other one has", async () => {
+  const headers = { "Content-Length": "4" };
+  await serving(
+    () => new Response(null, { headers }),
+    async (_, port) => {
+      const ask = (method: string) => raw(port, [`${method} / HTTP/1.1`, "Host: localhost"]);
+      expect((await ask("HEAD")).headers.has("date")).toBe(false);
+      expect((await ask("GET")).headers.has("date")).toBe(true);
+    },
+  );
+});
+
 test("a new certificate does not come with reload() (DirectListener opens a second server)", async () => {
   const [one, two] = [certificates.server("one"), certificates.server("two")];
   const fetch = (): Response => new Response();

@@ -13,7 +13,7 @@ import { systemRandom } from "../../src/base/random.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { DatabaseLocation } from "../../src/database/database.ts";
 import { proxyTrust } from "../../src/http/forwarded.ts";
-import { Wire } from "../../src/http/wire.ts";
+import { type Answered, Wire } from "../../src/http/wire.ts";
 import { listen } from "../../src/server/listeners.ts";
 import { type OpenRegistry, openRegistry } from "../../src/server/open-registry.ts";
 import { systemEvery } from "../../src/server/periodic.ts";
@@ -35,6 +35,8 @@ export interface WireRigOptions {
   /** In the place of `auth`; without it everyone may do everything. */
   readonly authenticator?: Authenticator;
   readonly clock?: Clock;
+  /** Told of every answer, in the place of the access log. */
+  readonly onAnswer?: (answered: Answered) => void;
   /** False leaves the metadata behind the storage, as it is in the first moments after a start. */
   readonly isAdopted?: boolean;
   /** In the place of the real one, below the filesystem driver. */
@@ -95,6 +97,7 @@ export async function startWireRig(options: WireRigOptions): Promise<WireRig> {
     clock,
     random: systemRandom,
     logger,
+    ...(options.onAnswer !== undefined && { onAnswer: options.onAnswer }),
   });
   const listener = await listen({
     http: config.http,

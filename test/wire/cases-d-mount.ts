@@ -193,14 +193,25 @@ export const mountCases: readonly WireCase[] = [
     name: "a read-only registry takes nothing and serves on",
     settings: { STORAGE_MAINTENANCE_READONLY_ENABLED: "true" },
     steps: [
-      { ...beginUpload("foo"), status: 405, code: "UNSUPPORTED" },
+      {
+        ...beginUpload("foo"),
+        status: 405,
+        code: "UNSUPPORTED",
+        answers: { allow: "OPTIONS" },
+      },
       {
         ...beginUpload("foo"),
         path: `/v2/foo/blobs/uploads/?digest=${hello.digest}`,
         body: text,
         status: 405,
       },
-      { method: "PUT", path: "/v2/foo/manifests/latest", body: "{}", status: 405 },
+      {
+        method: "PUT",
+        path: "/v2/foo/manifests/latest",
+        body: "{}",
+        status: 405,
+        answers: { allow: "GET, HEAD, OPTIONS" },
+      },
       { method: "DELETE", path: "/v2/foo/manifests/latest", status: 405 },
       { method: "DELETE", path: `/v2/foo/blobs/${hello.digest}`, status: 405 },
       get("/v2/", 200),

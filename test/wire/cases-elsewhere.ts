@@ -22,7 +22,7 @@ export const casesElsewhere: readonly {
   },
   { number: 125, about: "create-only users", where: "not built: accounts" },
   { number: 126, about: "quotas", where: "not built: accounts" },
-  { number: 127, about: "immutable tags", where: "not built: accounts" },
+  { number: 127, about: "immutable tags", where: "test/wire/immutable-tags.test.ts" },
   {
     number: 128,
     about: "deletes beside a collection",

@@ -28,7 +28,10 @@ export const deleteCases: readonly WireCase[] = [
     settings: { STORAGE_DELETE_ENABLED: "false" },
     steps: [
       ...pushImage("foo", pushed, "v1"),
-      remove("/v2/foo/manifests/v1", 405, { code: "UNSUPPORTED" }),
+      remove("/v2/foo/manifests/v1", 405, {
+        code: "UNSUPPORTED",
+        answers: { allow: "GET, HEAD, PUT, OPTIONS" },
+      }),
       remove(`/v2/foo/manifests/${image.digest}`, 405, { code: "UNSUPPORTED" }),
       remove(`/v2/foo/blobs/${hello.digest}`, 405, { code: "UNSUPPORTED" }),
       get("/v2/foo/manifests/v1", 200),

@@ -1,5 +1,7 @@
 /** A disk that is full, that fails, or that nobody may open any more. */
 import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Fault, FaultyFileSystem } from "../support/faulty-file-system.ts";
 import type { RawAnswer, RawRequest } from "../support/raw-http.ts";
 import { headerOf } from "../support/raw-http.ts";
@@ -329,3 +331,32 @@ test("a repository that goes while the catalog is walked does not stop the walk"
     },
     { isAdopted: false },
   ));
+
+test("a push to where a stray file or folder lies is refused with its reason, and the rest goes on", () =>
+  withWireRig({ driver: "filesystem" }, async (rig) => {
+    await pushImage(rig);
+    const repositories = join(rig.dataFolder, "docker/registry/v2/repositories");
+    const tags = join(repositories, "foo/_manifests/tags");
+    writeFileSync(join(tags, "stray"), "");
+    mkdirSync(join(tags, "folder/current/link"), { recursive: true });
+    writeFileSync(join(repositories, "file"), "");
+    const requests: readonly RawRequest[] = [
+      { ...putManifest, target: "/v2/foo/manifests/stray" },
+      { ...putManifest, target: "/v2/foo/manifests/folder" },
+      { method: "DELETE", target: "/v2/foo/manifests/folder" },
+      { method: "POST", target: "/v2/file/blobs/uploads/", headers: noLength },
+      { method: "POST", target: "/v2/file/below/blobs/uploads/", headers: noLength },
+    ];
+    for (const request of requests) {
+      const answer = await rig.send(request);
+      expect([request.target, answer.status]).toEqual([request.target, 503]);
+      expect(answer.body.toString()).toContain("something else lies in the registry's storage");
+    }
+    for (const tag of ["stray", "folder"]) {
+      const target = `/v2/foo/manifests/${tag}`;
+      expect((await rig.send({ method: "GET", target })).status).toBe(404);
+    }
+    expect((await rig.send({ method: "GET", target: putManifest.target })).status).toBe(200);
+    expect((await rig.send(newManifest)).status).toBe(201);
+    expect(rig.errors).toEqual([]);
+  }));

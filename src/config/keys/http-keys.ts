@@ -105,7 +105,7 @@ export const httpKeys = [
     type: "texts",
     example: "[10.0.0.0/8, 127.0.0.1]",
     prose:
-      "The reverse proxies in front, as addresses or CIDR blocks. When set, `X-Forwarded-*` and `Forwarded` count only from them; when not, from everybody, as in Distribution. Berth's own.",
+      "The reverse proxies in front, as addresses or CIDR blocks. When set, `X-Forwarded-*`, `X-Real-IP` and `Forwarded` count only from them; when not, from everybody, as in Distribution. Berth's own.",
   },
   {
     path: "http.limits.manifestbytes",

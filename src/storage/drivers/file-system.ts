@@ -32,7 +32,10 @@ export interface FileStat {
 
 export interface FolderEntry {
   readonly name: string;
+  /** Also of a link to one, unless it leads back to where it is in. */
   readonly isFolder: boolean;
+  /** True for a symbolic link; absent otherwise. */
+  readonly isLink?: true;
 }
 
 export interface WritableFile {

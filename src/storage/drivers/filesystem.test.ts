@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { FaultyFileSystem } from "../../../test/support/faulty-file-system.ts";
 import type { Clock } from "../../base/clock.ts";
 import { systemRandom } from "../../base/random.ts";
@@ -37,6 +45,56 @@ test("what a crash left in the temporary folder goes at a later start", async ()
   const old = writeTemporary("old", nowMs - 61 * minuteMs);
   await open();
   expect(existsSync(old)).toBe(false);
+});
+
+test("a symbolic link is a folder where it leads to one, but not where a walk would never end", async () => {
+  const store = await open();
+  const at = (path: string): string => join(rootFolder, path);
+  mkdirSync(at("tree/a"), { recursive: true });
+  mkdirSync(at("elsewhere"));
+  writeFileSync(at("file"), "");
+  symlinkSync("../elsewhere", at("tree/moved"));
+  symlinkSync("../file", at("tree/file"));
+  symlinkSync("nowhere", at("tree/dangling"));
+  symlinkSync("itself", at("tree/itself"));
+  symlinkSync(".", at("tree/here"));
+  symlinkSync("../..", at("tree/a/above"));
+  symlinkSync("/", at("tree/top"));
+  symlinkSync(at("tree"), at("elsewhere/back"));
+  const folders = async (folder: string): Promise<readonly string[]> => {
+    const entries = await store.list(folder);
+    return entries.flatMap(({ name, isFolder }) => (isFolder ? [name] : [])).sort();
+  };
+  expect(await folders("tree")).toEqual(["a", "moved"]);
+  expect(await folders("tree/a")).toEqual([]);
+  // Through the link, `back` leads to where the walk has come from; directly it does not.
+  expect(await folders("tree/moved")).toEqual([]);
+  expect(await folders("elsewhere")).toEqual(["back"]);
+});
+
+test("a symbolic link to a folder is removed as a link: what it points to stays", async () => {
+  const store = await open();
+  const at = (path: string): string => join(rootFolder, path);
+  const precious = at("elsewhere/below/precious");
+  mkdirSync(at("elsewhere/below"), { recursive: true });
+  writeFileSync(precious, "");
+  const removals: readonly [string, () => Promise<unknown>][] = [
+    ["tree/link", () => store.removeFolder("tree")],
+    ["tree/below/link", () => store.removeFolder("tree")],
+    ["tree", () => store.removeFolder("tree")],
+    ["tree", () => store.remove("tree")],
+    ["tree/link", () => store.removeAll(["tree"])],
+    ["tree", () => store.removeAll(["tree"])],
+    ["tree/link", () => store.removeAllWithFolders(["tree/object"])],
+    ["tree", () => store.removeAllWithFolders(["tree/object"])],
+  ];
+  for (const [link, remove] of removals) {
+    mkdirSync(dirname(at(link)), { recursive: true });
+    symlinkSync(at("elsewhere"), at(link));
+    await remove();
+    expect([link, existsSync(precious)]).toEqual([link, true]);
+    expect(existsSync(at("tree"))).toBe(false);
+  }
 });
 
 test("a folder that has the name of an object goes with all it holds", async () => {

@@ -8,7 +8,7 @@ import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store
 import { DegradingFileSystem, type SyncFailure } from "./degrading-file-system.ts";
 import type { FileStat, FileSystem } from "./file-system.ts";
 import { readSizeBytes, readToEnd, tooLarge } from "./read-to-end.ts";
-import { removeFile, removeFolder, removeTree } from "./remove-tree.ts";
+import { removeFolder, removeTree } from "./remove-tree.ts";
 import { codeOf, translateFailure } from "./storage-failure.ts";
 
 export interface FilesystemOptions {
@@ -161,14 +161,14 @@ export class FilesystemStore implements ObjectStore {
 
   async removeAll(keys: readonly string[]): Promise<void> {
     await this.#removeEach(keys, async (path) =>
-      (await removeFile(this.#files, path, this.#forget)) ? posix.dirname(path) : undefined,
+      (await removeTree(this.#files, path, this.#forget)) ? posix.dirname(path) : undefined,
     );
   }
 
   async removeAllWithFolders(keys: readonly string[]): Promise<void> {
     await this.#removeEach(keys, async (path) => {
       const folder = posix.dirname(path);
-      const isRemoved = await removeFile(this.#files, path, this.#forget);
+      const isRemoved = await removeTree(this.#files, path, this.#forget);
       const isFolderRemoved = await removeFolder(this.#files, folder, this.#forget);
       return isRemoved || isFolderRemoved ? posix.dirname(folder) : undefined;
     });

@@ -1,4 +1,12 @@
-import { closeSync, fsync, openSync, statfsSync, statSync, writevSync } from "node:fs";
+import {
+  closeSync,
+  fsync,
+  openSync,
+  realpathSync,
+  statfsSync,
+  statSync,
+  writevSync,
+} from "node:fs";
 import {
   type FileHandle,
   mkdir,
@@ -9,6 +17,7 @@ import {
   stat,
   unlink,
 } from "node:fs/promises";
+import { posix } from "node:path";
 import { promisify } from "node:util";
 import type { FileStat, FileSystem, ReadableFile, WritableFile } from "./file-system.ts";
 
@@ -57,15 +66,11 @@ export const nodeFileSystem: FileSystem = {
   readFolder: (path) =>
     absentAsUndefined(async () => {
       const entries = await readdir(path, { withFileTypes: true });
-      const found: { name: string; isFolder: boolean }[] = [];
-      for (const entry of entries) {
-        // People put links in their volumes; what a link points to decides.
-        const isFolder = entry.isSymbolicLink()
-          ? nodeFileSystem.statNow(`${path}/${entry.name}`)?.isFolder === true
-          : entry.isDirectory();
-        found.push({ name: entry.name, isFolder });
-      }
-      return found;
+      return entries.map((entry) =>
+        entry.isSymbolicLink()
+          ? { name: entry.name, isFolder: leadsDown(path, entry.name), isLink: true as const }
+          : { name: entry.name, isFolder: entry.isDirectory() },
+      );
     }),
 
   async makeFolder(path) {
@@ -114,6 +119,27 @@ export const nodeFileSystem: FileSystem = {
 
   openRead: (path) => absentAsUndefined(async () => toReadableFile(await open(path, "r"))),
 };
+
+/**
+ * Whether the symbolic link `name` in `folder` is as good as a folder. People put links in their
+ * volumes, so what a link points to decides; but one that leads to itself, or back to a folder that
+ * it is in, would give a walk no end.
+ */
+function leadsDown(folder: string, name: string): boolean {
+  try {
+    const target = realpathSync(`${folder}/${name}`);
+    if (!statSync(target).isDirectory()) return false;
+    // By their real names, each: the walk may have come here through other links.
+    for (let above = folder; ; above = posix.dirname(above)) {
+      if (realpathSync(above) === target) return false;
+      if (above === posix.dirname(above)) return true;
+    }
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return false;
+    throw error;
+  }
+}
 
 async function openForWriting(path: string, mode: "create" | "append"): Promise<FileHandle> {
   if (mode === "create") return open(path, "wx");

@@ -16,15 +16,19 @@ const unavailableCodes: ReadonlySet<string> = new Set([
   "EPERM",
 ]);
 
+/** … and those that mean: a file where a folder should be, or a folder where a file should be. */
+const obstructedCodes: ReadonlySet<string> = new Set(["ENOTDIR", "EISDIR"]);
+
 /**
  * The error to throw for a failed file operation: a refusal that the client understands where
- * the machine is short of something, otherwise an error that says what was being done.
+ * the machine is short of something or the folder holds what it should not, otherwise an error that says what was being done.
  */
 export function translateFailure(cause: unknown, action: string): Error {
   if (cause instanceof RegistryError) return cause;
   const code = codeOf(cause);
   if (fullCodes.has(code)) return new RegistryError("storageFull", {}, { cause });
   if (unavailableCodes.has(code)) return new RegistryError("storageUnavailable", {}, { cause });
+  if (obstructedCodes.has(code)) return new RegistryError("storageObstructed", {}, { cause });
   return new Error(action, { cause });
 }
 
