@@ -226,13 +226,13 @@ export class Adoption {
       const record = link && (await this.#parts.reader.record(digest, link.modifiedAtMs));
       if (record !== undefined) {
         manifests.push(record);
-      } else if (await links.hasLinkOf("revision", name, digest)) {
+      } else if (await links.settleRemovedRevision(name, digest)) {
+        // The folder of a delete that was broken off.
+        this.#remnants.add(name);
+      } else {
         unreadable.manifests += 1;
         const fields = { repository: name, digest };
         logger.warn("a manifest in the storage is missing or cannot be read", fields);
-      } else {
-        // The folder of a delete that was broken off.
-        this.#remnants.add(name);
       }
     }
     const known = new Set(manifests.map((record) => record.digest));
@@ -240,7 +240,7 @@ export class Adoption {
     for (const tag of await links.listTags(name)) {
       const link = await links.readTag(name, tag);
       if (link === undefined) {
-        if ((await links.stampOfTag(name, tag)) === undefined) this.#remnants.add(name);
+        if (await links.settleRemovedTag(name, tag)) this.#remnants.add(name);
         else unreadable.tags += 1;
       }
       // A tag of a manifest that is not there cannot be pulled: it is not listed either.

@@ -83,6 +83,16 @@ export class LinkStore {
     return { digest, modifiedAtMs: written.modifiedAtMs, stamp: written.stamp };
   }
 
+  /**
+   * Makes sure that a tag which is gone does not come back with a power cut, whoever removed it;
+   * false when its link is there.
+   */
+  async settleRemovedTag(name: RepositoryName, tag: Tag): Promise<boolean> {
+    if ((await this.stampOfTag(name, tag)) !== undefined) return false;
+    await this.#objects.settleRemoval(tagCurrentKey(name, tag));
+    return true;
+  }
+
   /** Removes the pointer first, then what is left of its folder. */
   async removeTag(name: RepositoryName, tag: Tag): Promise<boolean> {
     const removed = await this.#objects.remove(tagCurrentKey(name, tag));
@@ -111,6 +121,13 @@ export class LinkStore {
   /** Makes sure that a link which is there outlives a power cut, whoever wrote it. */
   async settleRevision(name: RepositoryName, digest: Digest): Promise<void> {
     await this.#objects.settle(`${revisionFolder(name, digest)}/link`);
+  }
+
+  /** As `settleRemovedTag`. */
+  async settleRemovedRevision(name: RepositoryName, digest: Digest): Promise<boolean> {
+    if (await this.hasLinkOf("revision", name, digest)) return false;
+    await this.#objects.settleRemoval(`${revisionFolder(name, digest)}/link`);
+    return true;
   }
 
   async removeRevision(name: RepositoryName, digest: Digest): Promise<boolean> {

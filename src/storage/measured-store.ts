@@ -40,6 +40,7 @@ export function measuredStore(
     move: (source, target) => move(store.move(source, target)),
     moveVolatile: (source, target) => move(store.moveVolatile(source, target)),
     settle: (key) => move(store.settle(key)),
+    settleRemoval: (key) => move(store.settleRemoval(key)),
     remove: (key) => remove(store.remove(key)),
     removeFolder: (folder) => remove(store.removeFolder(folder)),
     removeAll: (keys) => remove(store.removeAll(keys)),

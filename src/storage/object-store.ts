@@ -50,6 +50,12 @@ export interface ObjectStore {
    */
   settle(key: string): Promise<void>;
 
+  /**
+   * The same of an object that is gone: whoever removed it may have been killed before its folder
+   * was synced, and the next power cut would bring it back.
+   */
+  settleRemoval(key: string): Promise<void>;
+
   /** True when there was an object at `key`; durable when it resolves. */
   remove(key: string): Promise<boolean>;
 

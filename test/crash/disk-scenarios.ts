@@ -50,6 +50,7 @@ export const diskScenarios: readonly NamedScenario[] = [
   { name: "move of a tag", make: moveTag },
   { name: "deletion of a tag", make: deleteTag },
   { name: "deletion of a manifest", make: deleteManifest },
+  { name: "deletion that is repeated", make: deleteAgain },
   { name: "deletion of a blob", make: deleteBlob },
   { name: "deletion of a repository", make: deleteRepository },
   { name: "mount", make: mount },
@@ -82,14 +83,16 @@ function pushInChunks(random: SeededRandom): DiskScenario {
 
 function pushWithTags(random: SeededRandom): DiskScenario {
   const image = imageSample(random, [300]);
+  const pushAll = async (client: NotedClient): Promise<void> => {
+    await client.pushManifest(team, { tags: ["a", "b", "c"], manifest: image });
+    await client.pushManifest(team, { tags: ["d"], manifest: image });
+  };
   return {
     prepare: async (client) => {
       for (const blob of image.blobs) await client.pushBlob(team, blob);
     },
-    run: async (client) => {
-      await client.pushManifest(team, { tags: ["a", "b", "c"], manifest: image });
-      await client.pushManifest(team, { tags: ["d"], manifest: image });
-    },
+    run: pushAll,
+    recover: pushAll,
   };
 }
 
@@ -133,6 +136,20 @@ function deleteManifest(random: SeededRandom): DiskScenario {
       await client.pushManifest(team, { tags: ["v2"], manifest: image });
     },
     recover: pushAgain(image),
+  };
+}
+
+/** Who repeats it finds some of it gone: seen to be gone, and perhaps not durably. */
+function deleteAgain(random: SeededRandom): DiskScenario {
+  const image = imageSample(random, [300]);
+  const remove = (client: NotedClient): Promise<void> =>
+    client.deleteManifest(team, image.digest, ["v1"]);
+  return {
+    prepare: (client) => client.pushImage(team, "v1", image),
+    run: remove,
+    recover: async (client) => {
+      await remove(client).catch(unlessUnknown);
+    },
   };
 }
 

@@ -7,15 +7,15 @@ import type { Figure, Rig, RigOptions } from "./rig.ts";
 interface Reach {
   /** Subsets of what was not synced, at one moment, beside the extremes. */
   readonly choicesMax: number;
-  /** Of the operations at which a process is killed or held up: every so many. */
-  readonly everyOperation: number;
+  /** Of the operations at which something else goes wrong: every so many. */
+  readonly every: Readonly<Record<AlsoWrong["kind"], number>>;
   readonly seedsOfConcurrent: number;
   readonly statesMin: number;
 }
 
 const reaches: Readonly<Record<RigOptions["form"], Reach>> = {
-  short: { choicesMax: 0, everyOperation: 31, seedsOfConcurrent: 1, statesMin: 800 },
-  long: { choicesMax: 12, everyOperation: 1, seedsOfConcurrent: 3, statesMin: 20_000 },
+  short: { choicesMax: 0, every: everyOf(31), seedsOfConcurrent: 1, statesMin: 800 },
+  long: { choicesMax: 12, every: everyOf(1), seedsOfConcurrent: 3, statesMin: 20_000 },
 };
 
 /** In the short form: enough to see each kind of operation once. */
@@ -30,12 +30,14 @@ const shortScenarios: ReadonlySet<string> = new Set([
 ]);
 
 /** Of slow scenarios: as many disks as the others have in the same time. */
-const reachesOfSlow: Readonly<
-  Record<RigOptions["form"], Pick<Reach, "choicesMax" | "everyOperation">>
-> = {
-  short: { choicesMax: 0, everyOperation: 83 },
-  long: { choicesMax: 6, everyOperation: 5 },
+const reachesOfSlow: Readonly<Record<RigOptions["form"], Pick<Reach, "choicesMax" | "every">>> = {
+  short: { choicesMax: 0, every: everyOf(83) },
+  long: { choicesMax: 6, every: { killed: 1, "held up": 5 } },
 };
+
+function everyOf(count: number): Reach["every"] {
+  return { killed: count, "held up": count };
+}
 
 const evidenceMax = 5;
 
@@ -88,7 +90,7 @@ class Search {
     scenario: NamedScenario,
     { seed, kind }: { readonly seed: number; readonly kind: AlsoWrong["kind"] },
   ): Promise<void> {
-    const step = this.#reachOf(scenario).everyOperation;
+    const step = this.#reachOf(scenario).every[kind];
     for (let at = step === 1 ? 1 : 1 + (seed % step); ; at += step) {
       if (!(await this.#search(scenario, { seed, also: { kind, at } }))) return;
     }
@@ -106,7 +108,7 @@ class Search {
     return result.hasHappened;
   }
 
-  #reachOf({ isSlow = false }: NamedScenario): Pick<Reach, "choicesMax" | "everyOperation"> {
+  #reachOf({ isSlow = false }: NamedScenario): Pick<Reach, "choicesMax" | "every"> {
     return (isSlow ? reachesOfSlow : reaches)[this.#options.form];
   }
 }

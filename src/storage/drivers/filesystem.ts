@@ -212,6 +212,15 @@ export class FilesystemStore implements ObjectStore {
     });
   }
 
+  async settleRemoval(key: string): Promise<void> {
+    await this.#guard(`cannot sync ${key}`, async () => {
+      let folder = posix.dirname(this.#pathOf(key));
+      // Folders that it left empty may be gone as well, no more durably than the object.
+      while (this.#files.statNow(folder)?.isFolder !== true) folder = posix.dirname(folder);
+      await this.#syncFolder(folder);
+    });
+  }
+
   async remove(key: string): Promise<boolean> {
     return this.#guard(`cannot remove ${key}`, async () => {
       const path = this.#pathOf(key);

@@ -100,6 +100,10 @@ export class MemoryStore implements ObjectStore {
     // No power cut is outlived here.
   }
 
+  async settleRemoval(): Promise<void> {
+    // As above.
+  }
+
   async remove(key: string): Promise<boolean> {
     return this.#objects.delete(key);
   }
