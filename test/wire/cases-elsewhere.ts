@@ -23,11 +23,7 @@ export const casesElsewhere: readonly {
   { number: 125, about: "create-only users", where: "not built: accounts" },
   { number: 126, about: "quotas", where: "not built: accounts" },
   { number: 127, about: "immutable tags", where: "test/wire/immutable-tags.test.ts" },
-  {
-    number: 128,
-    about: "deletes beside a collection",
-    where: "not built: collecting while serving",
-  },
+  { number: 128, about: "deletes beside a collection", where: "test/crash/collection-cells.ts" },
   { number: 129, about: "the storage drivers", where: "src/storage/object-store.suite.ts" },
   { number: 130, about: "garbage collection", where: "src/gc/mark-and-sweep.test.ts" },
   { number: 131, about: "purging uploads", where: "src/gc/stale-uploads.test.ts" },
