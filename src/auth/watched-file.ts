@@ -104,12 +104,8 @@ function read(path: string): { readonly text: string; readonly stamp: string } {
     }
   } catch (cause) {
     const isFolder = cause instanceof Error && "code" in cause && cause.code === "EISDIR";
-    throw new Error(
-      isFolder ? `${path} is a folder, and a file is needed` : `cannot read ${path}`,
-      {
-        cause,
-      },
-    );
+    const why = isFolder ? `${path} is a folder, and a file is needed` : `cannot read ${path}`;
+    throw new Error(why, { cause });
   }
 }
 

@@ -1,3 +1,4 @@
+import { countText } from "../server/commands/text.ts";
 import { countMetadataDifferences, rebuildMetadata } from "../server/metadata-commands.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { printLine } from "./print-line.ts";
@@ -14,7 +15,6 @@ export async function runMetadataRebuild(path: string | undefined): Promise<numb
 /** `berth metadata verify [config.yml]`: 1 when there is a difference. */
 export async function runMetadataVerify(path: string | undefined): Promise<number> {
   const count = await countMetadataDifferences(loadConfigFile(path).loaded.config, printLine);
-  const differences = count === 1 ? "1 difference" : `${count} differences`;
-  printLine(count === 0 ? "the metadata agrees with the storage" : differences);
+  printLine(count === 0 ? "the metadata agrees with the storage" : countText(count, "difference"));
   return count === 0 ? 0 : 1;
 }

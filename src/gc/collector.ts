@@ -15,16 +15,15 @@
  * Killed anywhere, it starts again: every step is a rename or can be repeated. It refuses to know
  * HTTP and users. What cannot be read is never a reason to delete: it freezes what it may need.
  */
-import type { CollectedBlob } from "../activity/collected-store.ts";
 import { type Clock, patientClock } from "../base/clock.ts";
-import { inParallel } from "../base/in-parallel.ts";
 import type { Logger } from "../base/logger.ts";
-import type { BlobState, Links } from "../metadata/collection-store.ts";
+import type { BlobState } from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
+import { batchesAtOnce, batchesOf, batchSize, inBatches } from "./batches.ts";
 import { ClockGuard } from "./clock-guard.ts";
+import { collectedBlobs } from "./collected-blobs.ts";
 import { type Keeper, type Keepers, keepersOf, type Undo } from "./keepers.ts";
 import type { Pace } from "./pace.ts";
 import { clearRemnants, endBlobs, removeEmptyRepositories, removeLooseLinks } from "./tidying.ts";
@@ -70,13 +69,7 @@ export interface RoundResult {
   readonly problem?: string;
 }
 
-/** Blobs that are locked together, and whose folders are synced together. */
-const blobsPerBatch = 100;
-/** While the disk has some of them, the rows of another are asked. */
-const batchesAtOnce = 4;
-
 const entriesPerBatch = 500;
-const holdersMax = 3;
 
 const notInAgreement = "the metadata does not agree with the storage yet: look at the log";
 
@@ -211,7 +204,7 @@ export class Collector {
         if ((await this.#problem(round)) !== undefined) return;
         waiting.push(...unkept);
       }
-      if (waiting.length < blobsPerBatch * batchesAtOnce) continue;
+      if (waiting.length < batchSize * batchesAtOnce) continue;
       await this.#trashBatches(waiting, round, result);
       waiting = [];
     }
@@ -236,8 +229,8 @@ export class Collector {
     round: RoundOptions,
     result: Tally,
   ): Promise<void> {
-    const batches = batchesOf(blobs.map((blob) => blob.digest));
-    await inParallel(batches, batchesAtOnce, (batch) => this.#trashBatch(batch, round, result));
+    const digests = blobs.map((blob) => blob.digest);
+    await inBatches(digests, (batch) => this.#trashBatch(batch, round, result));
   }
 
   async #trashBatch(digests: readonly Digest[], round: RoundOptions, result: Tally): Promise<void> {
@@ -289,10 +282,10 @@ export class Collector {
   async #removeTrashed(round: RoundOptions, result: Tally): Promise<void> {
     const { collection } = this.#parts.metadata;
     while (!round.signal.aborted && (await this.clockProblem()) === undefined) {
-      const limit = blobsPerBatch * batchesAtOnce;
+      const limit = batchSize * batchesAtOnce;
       const page = await collection.trashed({ trashedBeforeMs: this.#trashedBeforeMs(), limit });
       if (page.length === 0) return;
-      await inParallel(batchesOf(page), batchesAtOnce, async (batch) => {
+      await inBatches(page, async (batch) => {
         await round.pace(batch.length);
         await this.#removeBatch(batch, round, result);
       });
@@ -304,7 +297,7 @@ export class Collector {
     round: RoundOptions,
     result: Tally,
   ): Promise<void> {
-    const { locks, metadata } = this.#parts;
+    const { locks, metadata, activity, clock } = this.#parts;
     const digests = batch.map((blob) => blob.digest);
     await holdDigests(locks, digests, () =>
       // Who is asked for one of them right now waits, and then finds it in place, or not at all.
@@ -314,8 +307,8 @@ export class Collector {
         const ended = ending.map((blob) => blob.digest);
         const linked = await metadata.collection.linksTo(ended);
         await endBlobs(ended, linked, this.#parts);
-        const entries = this.#entriesOf(ending, linked);
-        if (entries.length > 0) await this.#parts.activity.collected.record(entries);
+        const entries = collectedBlobs(ending, linked, clock.nowMs());
+        if (entries.length > 0) await activity.collected.record(entries);
         for (const { digest, sizeBytes = 0 } of ending) {
           result.removedBlobs += 1;
           result.removedBytes += sizeBytes;
@@ -323,19 +316,6 @@ export class Collector {
         }
       }),
     );
-  }
-
-  /** What is said of them to whoever asks where they went. */
-  #entriesOf(blobs: readonly BlobState[], linked: Links): readonly CollectedBlob[] {
-    const atMs = this.#parts.clock.nowMs();
-    const holders = new Map<Digest, RepositoryName[]>(blobs.map(({ digest }) => [digest, []]));
-    for (const [name, digests] of linked) {
-      for (const digest of digests) holders.get(digest)?.push(name);
-    }
-    return blobs.map(({ digest, sizeBytes = 0, touchedAtMs, trashedAtMs = atMs }) => {
-      const heldBy = (holders.get(digest) ?? []).sort().slice(0, holdersMax).join(", ");
-      return { digest, sizeBytes, atMs, touchedAtMs, trashedAtMs, heldBy };
-    });
   }
 
   /**
@@ -382,12 +362,4 @@ function newTally(): Tally {
     removedLinks: 0,
     removedRepositories: 0,
   };
-}
-
-function batchesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
-  const batches: (readonly T[])[] = [];
-  for (let start = 0; start < items.length; start += blobsPerBatch) {
-    batches.push(items.slice(start, start + blobsPerBatch));
-  }
-  return batches;
 }

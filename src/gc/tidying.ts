@@ -1,9 +1,15 @@
 import { inParallel } from "../base/in-parallel.ts";
-import type { BlobLink, BlobState, Links } from "../metadata/collection-store.ts";
+import {
+  type BlobLink,
+  type BlobState,
+  type Links,
+  linksOf,
+} from "../metadata/collection-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
+import { inBatches } from "./batches.ts";
 import type { Pace } from "./pace.ts";
 import { walkRows } from "./walk-rows.ts";
 
@@ -17,12 +23,8 @@ interface Tidying extends Parts {
 const repositoriesPerRound = 1_000;
 /** Their folders are synced together: a disk takes two syncs at once in the time of one. */
 const repositoriesAtOnce = 4;
-/** Their blobs are locked together. */
-const linksPerBatch = 100;
 /** Loose links that are looked for before they are removed. */
 const linksPerPass = 1_000;
-/** While the disk has some of them, the rows of another are asked. */
-const batchesAtOnce = 4;
 
 /**
  * Ends blobs that are in the trash. Links before bytes: a link to nothing would promise a blob
@@ -49,15 +51,10 @@ function removeLinkFiles(
   );
 }
 
-async function unlinkFrom(
-  name: RepositoryName,
-  digests: readonly Digest[],
-  { links, metadata, locks }: Parts,
-): Promise<void> {
-  await locks.shared(`repository:${name}`, async () => {
-    await links.removeLayers(name, digests);
-    await metadata.collection.unlink(new Map([[name, digests]]));
-  });
+/** Links to blobs whose bytes stay, or are gone already. The caller holds the blobs' locks. */
+async function unlink(linked: Links, parts: Parts): Promise<void> {
+  await removeLinkFiles(linked, parts);
+  if (linked.size > 0) await parts.metadata.collection.unlink(linked);
 }
 
 /**
@@ -87,7 +84,9 @@ export async function removeLooseLinks(tidying: Tidying): Promise<number> {
 async function removeTheseLinks(loose: readonly BlobLink[], tidying: Tidying): Promise<number> {
   const { pace, mayGoOn } = tidying;
   let removed = 0;
-  await inParallel(batchesByRepository(loose), batchesAtOnce, async (batch) => {
+  // Those of one repository stand together: their folder is synced once.
+  const ordered = [...Map.groupBy(loose, (link) => link.repository).values()].flat();
+  await inBatches(ordered, async (batch) => {
     if (!(await mayGoOn())) return;
     await pace(batch.length);
     const count = await removeLinks(batch, tidying);
@@ -104,16 +103,12 @@ async function removeLinks(loose: readonly BlobLink[], parts: Parts): Promise<nu
     // lease, or it waits, and hears that it is not there.
     lockTrash(locks, digests, async () => {
       const states = await metadata.collection.statesOf(digests);
-      const own = new Map<RepositoryName, Digest[]>();
-      let count = 0;
+      const unneeded: BlobLink[] = [];
       for (const link of loose) {
-        if (!(await mayUnlink(link, states.get(link.digest), parts))) continue;
-        own.set(link.repository, [...(own.get(link.repository) ?? []), link.digest]);
-        count += 1;
+        if (await mayUnlink(link, states.get(link.digest), parts)) unneeded.push(link);
       }
-      await removeLinkFiles(own, parts);
-      if (count > 0) await metadata.collection.unlink(own);
-      return count;
+      await unlink(linksOf(unneeded), parts);
+      return unneeded.length;
     }),
   );
 }
@@ -132,16 +127,6 @@ async function mayUnlink(
   // One that nobody references at all goes the other way, links and bytes together.
   if (!state.isReferenced || state.touchedAtMs >= leases.touchedBeforeMs()) return false;
   return !(await metadata.collection.isFrozen(digest));
-}
-
-/** Those of one repository stand together: their folder is synced once. */
-function batchesByRepository(links: readonly BlobLink[]): readonly (readonly BlobLink[])[] {
-  const ordered = [...Map.groupBy(links, (link) => link.repository).values()].flat();
-  const batches: (readonly BlobLink[])[] = [];
-  for (let start = 0; start < ordered.length; start += linksPerBatch) {
-    batches.push(ordered.slice(start, start + linksPerBatch));
-  }
-  return batches;
 }
 
 /**
@@ -181,7 +166,7 @@ async function removeLostLink(
     if ((await blobs.sizeInTrash(digest)) !== undefined) return;
     if (!(await metadata.collection.isLoose(name, digest))) return;
     if (await metadata.collection.isFrozen(digest)) return;
-    await unlinkFrom(name, [digest], parts);
+    await unlink(new Map([[name, [digest]]]), parts);
   });
 }
 

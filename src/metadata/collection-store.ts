@@ -72,6 +72,11 @@ export interface CollectionStore {
 /** By the repository, what it has a link to. */
 export type Links = ReadonlyMap<RepositoryName, readonly Digest[]>;
 
+export function linksOf(links: Iterable<Pick<BlobLink, "repository" | "digest">>): Links {
+  const grouped = Map.groupBy(links, (link) => link.repository);
+  return new Map([...grouped].map(([name, own]) => [name, own.map((link) => link.digest)]));
+}
+
 export interface BlobState {
   readonly digest: Digest;
   /** Undefined while the digest is only named by a manifest. */

@@ -2,16 +2,17 @@ import type { Database, Transaction } from "../database/database.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { prepareCollectionReading, prepareCollectionWriting } from "./collection-statements.ts";
-import type {
-  BlobLink,
-  BlobState,
-  BlobUse,
-  CollectionStore,
-  FoundBlob,
-  FrozenRepository,
-  Links,
-  Seen,
-  Window,
+import {
+  type BlobLink,
+  type BlobState,
+  type BlobUse,
+  type CollectionStore,
+  type FoundBlob,
+  type FrozenRepository,
+  type Links,
+  linksOf,
+  type Seen,
+  type Window,
 } from "./collection-store.ts";
 import type { MetadataTables } from "./tables.ts";
 
@@ -88,13 +89,7 @@ export class SqlCollectionStore implements CollectionStore {
   async linksTo(digests: readonly Digest[]): Promise<Links> {
     const args = { digests: JSON.stringify(digests) };
     const rows = await this.#database.all(this.#reading.linksAmong, args);
-    const links = new Map<RepositoryName, Digest[]>();
-    for (const { name, digest } of rows) {
-      const own = links.get(name);
-      if (own === undefined) links.set(name, [digest]);
-      else own.push(digest);
-    }
-    return links;
+    return linksOf(rows.map(({ name: repository, digest }) => ({ repository, digest })));
   }
 
   async recordedAmong(digests: readonly Digest[]): Promise<ReadonlyMap<Digest, number>> {

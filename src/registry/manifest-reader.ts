@@ -66,7 +66,7 @@ export class ManifestReader {
       return { manifest: parseManifest(bytes), sizeBytes: bytes.byteLength };
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
-      // What is damaged may be mended beside the program: it is read anew each time.
+      // What is no manifest is not served: it takes no room from what is.
       this.forget(digest);
       return undefined;
     }

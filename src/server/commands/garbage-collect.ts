@@ -1,5 +1,5 @@
-import type { CollectedBlob } from "../../activity/collected-store.ts";
 import { everything } from "../../base/glob.ts";
+import { collectedBlobs } from "../../gc/collected-blobs.ts";
 import { markAndSweep } from "../../gc/mark-and-sweep.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { RetentionRuns } from "../retention-runs.ts";
@@ -133,14 +133,10 @@ async function noteCollected(
   digests: readonly Digest[],
   { opened, clock }: CommandParts,
 ): Promise<void> {
-  const atMs = clock.nowMs();
-  const notes: CollectedBlob[] = [];
-  for (const digest of digests) {
-    const state = await opened.metadata.collection.stateOf(digest);
-    if (state?.sizeBytes === undefined) continue;
-    const { sizeBytes, touchedAtMs, trashedAtMs = atMs } = state;
-    const holders = await opened.metadata.repositoriesWithBlob(digest, 3);
-    notes.push({ digest, sizeBytes, atMs, touchedAtMs, trashedAtMs, heldBy: holders.join(", ") });
-  }
+  const { collection } = opened.metadata;
+  const states = [...(await collection.statesOf(digests)).values()];
+  // A digest that was only named by a manifest never had bytes.
+  const blobs = states.filter((state) => state.sizeBytes !== undefined);
+  const notes = collectedBlobs(blobs, await collection.linksTo(digests), clock.nowMs());
   if (notes.length > 0) await opened.activity.collected.record(notes);
 }

@@ -21,7 +21,8 @@ const obstructedCodes: ReadonlySet<string> = new Set(["ENOTDIR", "EISDIR"]);
 
 /**
  * The error to throw for a failed file operation: a refusal that the client understands where
- * the machine is short of something or the folder holds what it should not, otherwise an error that says what was being done.
+ * the machine is short of something or the folder holds what it should not, otherwise an error
+ * that says what was being done.
  */
 export function translateFailure(cause: unknown, action: string): Error {
   if (cause instanceof RegistryError) return cause;
