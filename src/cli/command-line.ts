@@ -10,6 +10,7 @@ import { configFileName, readConfigFile } from "./config-file.ts";
 import { addFsckCommand } from "./fsck.ts";
 import { type GarbageCollectOptions, runGarbageCollect } from "./garbage-collect.ts";
 import { addGcCommands } from "./gc.ts";
+import { addHealthCommand } from "./health.ts";
 import { addUser, costMax, costMin, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
 import { addRetentionCommands } from "./retention.ts";
@@ -71,6 +72,7 @@ export function createProgram(exit: Exit): Command {
     .action(async (path: string | undefined, options: GarbageCollectOptions) => {
       exit.code = await runGarbageCollect(path, options);
     });
+  addHealthCommand(program, exit);
   addGcCommands(program, exit);
   addRemoveCommand(program, exit);
   addUndoCommands(program, exit);

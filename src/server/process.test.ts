@@ -375,3 +375,20 @@ test("a repository that cannot be read at the start holds collection up only unt
   while (!server.log().includes("the metadata agrees with the storage")) await Bun.sleep(5);
   expect(await collect()).toBe(0);
 });
+
+test("berth health says whether a registry is served, and whether it is well", async () => {
+  using folder = testFolder();
+  const health = async () => {
+    const child = Bun.spawn([process.execPath, main, "health", "-c", folder.file("config.yml")], {
+      stdout: "pipe",
+    });
+    return { said: await child.stdout.text(), code: await child.exited };
+  };
+  await using server = berth(folder, anywhere);
+  await server.origin();
+  expect(await health()).toEqual({ said: "the registry is well\n", code: 0 });
+  server.process.kill("SIGKILL");
+  await server.process.exited;
+  const data = folder.file("data");
+  expect(await health()).toEqual({ said: `no registry is served in ${data}\n`, code: 1 });
+});

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type HeldLock, tryHoldLock } from "../database/sqlite.ts";
+import { servingObstacle } from "./root-access.ts";
 
 /** A storage folder that this process alone serves. */
 export interface HeldRoot {
@@ -27,17 +28,22 @@ interface Owner {
  *
  * Where nothing can be locked the log says so, and the registry starts.
  *
- * @throws {Error} when another process serves the folder, or it cannot be made.
+ * @throws {Error} when another process serves the folder, it belongs to another user, or it cannot be
+ * made.
  */
 export function holdRoot(
   rootFolder: string,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): HeldRoot {
   const ownerPath = join(rootFolder, "berth/owner.json");
+  const obstacle = servingObstacle(rootFolder);
+  if (obstacle !== undefined) throw new Error(obstacle);
   try {
     mkdirSync(join(rootFolder, "berth"), { recursive: true });
   } catch (cause) {
-    throw new Error(`cannot open ${rootFolder}`, { cause });
+    throw new Error(`cannot open ${rootFolder}: make the folder, for the user of the registry`, {
+      cause,
+    });
   }
   let lock: HeldLock | undefined;
   try {

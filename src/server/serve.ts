@@ -24,6 +24,7 @@ import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
 import { requestObserver } from "./request-observer.ts";
 import { RetentionRuns } from "./retention-runs.ts";
+import { pushObstacle } from "./root-access.ts";
 import { type HeldRoot, holdRoot } from "./root-owner.ts";
 import { controlPath } from "./run-command.ts";
 import type { Server } from "./server-socket.ts";
@@ -158,7 +159,7 @@ async function startServing(
     const collection = new Collection({ ...parts, context: opened.context, config: config.gc });
     const retention = new RetentionRuns({ ...parts, opened, config: config.retention });
     const works = startBackgroundWorks(parts, opened, { collection, retention });
-    const served = { works, collection, retention, ...options };
+    const served = { works, collection, retention, health, ...options };
     const control = await startControl(parts, opened, served);
     sayWhatIsOpen(parts, listener);
     return runningServer({ parts, opened, health, listener, debug, works, control });
@@ -239,6 +240,9 @@ async function openStorage(parts: Parts): Promise<OpenRegistry> {
     if (driver.durability === "none") {
       logger.warn("storage.filesystem.durability is none: a power cut can lose what was pushed");
     }
+    const unpushable = pushObstacle(resolve(driver.rootDirectory));
+    const { isEnabled: isReadOnly } = config.storage.maintenance.readOnly;
+    if (unpushable !== undefined && !isReadOnly) logger.warn(`pushes will fail: ${unpushable}`);
     const folder = join(resolve(driver.rootDirectory), "berth/tmp");
     await reportFileSystem({ ...parts, ...driver, folder });
   } catch (error) {
@@ -278,6 +282,7 @@ async function startControl(
     readonly works: BackgroundWorks;
     readonly collection: Collection;
     readonly retention: RetentionRuns;
+    readonly health: Health;
     readonly version: string;
   },
 ): Promise<ControlSocket | undefined> {
@@ -291,6 +296,7 @@ async function startControl(
       ...{ config, opened, clock, random, logger },
       collection: served.collection,
       retention: served.retention,
+      health: served.health,
       isServing: true,
       adopted: () => served.works.adopted(),
     },

@@ -4,6 +4,7 @@ import type { Random } from "../../base/random.ts";
 import type { Config } from "../../config/config.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import type { Collection } from "../collection.ts";
+import type { Health } from "../health.ts";
 import type { OpenRegistry } from "../open-registry.ts";
 import type { RetentionRuns } from "../retention-runs.ts";
 
@@ -27,6 +28,8 @@ export interface CommandParts {
   readonly retention: RetentionRuns;
   /** False in a process that has the registry to itself, where nothing is pushed meanwhile. */
   readonly isServing: boolean;
+  /** Absent where nothing is served. */
+  readonly health?: Pick<Health, "problems">;
   /** Aborted when the person has given up waiting, or the server stops. */
   readonly signal: AbortSignal;
   /** One line of the answer, without its end. */

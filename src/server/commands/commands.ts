@@ -4,6 +4,7 @@ import { fsckCommand } from "./fsck.ts";
 import { garbageCollect } from "./garbage-collect.ts";
 import { gcPreview, gcRun, gcStatus } from "./gc.ts";
 import { gcWhy } from "./gc-why.ts";
+import { sayHealth } from "./health.ts";
 import { previewRemoval, remove } from "./remove.ts";
 import { restore } from "./restore.ts";
 import { retentionPreview, retentionRun } from "./retention.ts";
@@ -21,6 +22,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["gc preview", gcPreview],
   ["gc status", gcStatus],
   ["gc why", gcWhy],
+  ["health", sayHealth],
   ["retention preview", retentionPreview],
   ["retention run", retentionRun],
   ["restore", restore],

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { accessAdvice, pushObstacle, servingObstacle } from "./root-access.ts";
+
+let root = "";
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "berth-access-"));
+  chmodSync(root, 0o755);
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+test("a folder of its own is no obstacle, whether anything lies in it or not", () => {
+  expect(servingObstacle(root)).toBeUndefined();
+  expect(pushObstacle(root)).toBeUndefined();
+  mkdirSync(join(root, "docker/registry/v2/blobs/sha256"), { recursive: true });
+  expect(pushObstacle(root)).toBeUndefined();
+  expect(servingObstacle(join(root, "not/there/yet"))).toBeUndefined();
+});
+
+test("another user's folder is named, with its owner and the two ways out", () => {
+  const found = { path: "/srv/registry/berth", ownerId: 0, groupId: 0, userId: 65_532 };
+  expect(accessAdvice(found, "/srv/registry")).toBe(
+    "user 65532, as which the registry runs, may not write to /srv/registry/berth, which belongs " +
+      "to user 0: give it the folder: chown -R 65532 /srv/registry; or run the registry as the " +
+      "folder's owner (docker run --user 0:0)",
+  );
+  expect(accessAdvice({ ...found, ownerId: 65_532 }, "/srv/registry")).toEndWith(
+    "belongs to user 65532: give it the right to: chmod -R u+rwX /srv/registry",
+  );
+});
+
+test("a process that may not write is told so, and one that may not push is", () => {
+  // Root may write everywhere, so the question is put by a process without root's rights.
+  const blobs = join(root, "docker/registry/v2/blobs");
+  mkdirSync(blobs, { recursive: true });
+  const ask = (name: "servingObstacle" | "pushObstacle"): string => {
+    // Given up after the program is loaded: its file may lie where only root may read.
+    const program = `import { ${name} } from ${JSON.stringify(join(import.meta.dir, "root-access.ts"))};
+      if (process.geteuid() === 0) { process.setgid(65532); process.setuid(65532); }
+      process.stdout.write(String(${name}(${JSON.stringify(root)})));`;
+    const child = spawnSync(process.execPath, ["-e", program], { encoding: "utf8" });
+    expect(child.stderr).toBe("");
+    return child.stdout;
+  };
+  chmodSync(blobs, 0o555);
+  expect(ask("pushObstacle")).toContain(`may not write to ${blobs}`);
+  chmodSync(root, 0o555);
+  expect(ask("servingObstacle")).toContain(`may not write to ${root}, which belongs to`);
+  chmodSync(root, 0o755);
+  chmodSync(blobs, 0o755);
+});
