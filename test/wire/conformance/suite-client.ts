@@ -5,6 +5,7 @@
 import { expect } from "bun:test";
 import { mediaTypes } from "../../../src/oci/media-type.ts";
 import type { PushedManifest } from "./data-sets.ts";
+import { type Credentials, GoHttpClient, type GoRequest } from "./go-http.ts";
 
 /** The ways of pushing that every blob can take, however small. */
 export const pushMethods = [
@@ -22,28 +23,37 @@ export const outOfOrderMethods = [
 export type PushMethod = (typeof pushMethods)[number] | (typeof outOfOrderMethods)[number];
 
 const octetStream = { "Content-Type": "application/octet-stream" };
-const acceptBoth = { Accept: `${mediaTypes.ociIndex}, ${mediaTypes.ociManifest}` };
+const acceptBoth = { Accept: [mediaTypes.ociIndex, mediaTypes.ociManifest] };
 const chunkBytesMin = 1024;
-
 /** A client of one repository. */
 export class SuiteClient {
-  readonly #origin: string;
   readonly #name: string;
+  readonly #origin: string;
+  readonly #http: GoHttpClient;
 
-  constructor(origin: string, name: string) {
-    this.#origin = origin;
+  constructor(origin: string, name: string, credentials?: Credentials) {
     this.#name = name;
+    this.#origin = origin;
+    this.#http = new GoHttpClient(origin, credentials);
   }
 
-  async request(path: string, init: RequestInit & { expected: number }): Promise<Response> {
-    const { expected, ...rest } = init;
-    const url = new URL(path, this.#origin);
-    const response = await fetch(url, rest);
-    if (response.status !== expected) {
+  /** A path below the repository: `path("tags/list")`. */
+  path(rest: string): string {
+    return `/v2/${this.#name}/${rest}`;
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  async request(path: string, request: GoRequest & { expected: number }): Promise<Response> {
+    const { pathname, search } = new URL(path, this.#origin);
+    const target = pathname + search;
+    const response = await this.#http.send(target, request);
+    if (response.status !== request.expected) {
+      const asked = `${request.method} ${target}`;
       const body = await response.text();
-      throw new Error(
-        `${rest.method} ${url.pathname}${url.search}: ${response.status}, not ${expected}: ${body}`,
-      );
+      throw new Error(`${asked}: ${response.status}, not ${request.expected}: ${body}`);
     }
     return response;
   }
@@ -64,10 +74,10 @@ export class SuiteClient {
     bytes: Uint8Array,
     { method, expected }: { readonly method: PushMethod; readonly expected: number },
   ): Promise<Response> {
-    const query = `?digest=${digest}`;
+    const query = digestQuery(digest);
     switch (method) {
       case "post only":
-        return this.request(`/v2/${this.#name}/blobs/uploads/${query}`, {
+        return this.request(this.path(`blobs/uploads/${query}`), {
           method: "POST",
           headers: octetStream,
           body: bytes,
@@ -84,10 +94,15 @@ export class SuiteClient {
         const patched = await this.request(await this.begin(), {
           method: "PATCH",
           headers: octetStream,
-          body: new Blob([bytes]).stream(),
+          body: bytes,
+          isLengthUnknown: true,
           expected: 202,
         });
-        return this.request(`${locationOf(patched)}${query}`, { method: "PUT", expected });
+        return this.request(`${locationOf(patched)}${query}`, {
+          method: "PUT",
+          headers: octetStream,
+          expected,
+        });
       }
       case "chunked":
       case "chunked, the last in the PUT":
@@ -127,7 +142,7 @@ export class SuiteClient {
         });
       const end = Math.min(start + sizeBytes, bytes.byteLength);
       const isPut = how.isLastInPut && end === bytes.byteLength;
-      last = await this.request(isPut ? `${location}?digest=${digest}` : location, {
+      last = await this.request(isPut ? `${location}${digestQuery(digest)}` : location, {
         method: isPut ? "PUT" : "PATCH",
         headers: { ...octetStream, "Content-Range": `${start}-${end - 1}` },
         body: bytes.subarray(start, end),
@@ -136,7 +151,11 @@ export class SuiteClient {
       if (!isPut) location = locationOf(last);
     }
     if (how.isLastInPut && last !== undefined) return last;
-    return this.request(`${location}?digest=${digest}`, { method: "PUT", expected: how.expected });
+    return this.request(`${location}${digestQuery(digest)}`, {
+      method: "PUT",
+      headers: octetStream,
+      expected: how.expected,
+    });
   }
 
   /** A chunk from further on, or from the beginning, then the question how far the session is. */
@@ -154,7 +173,7 @@ export class SuiteClient {
     const start = ahead >= at.bytes.byteLength ? 0 : ahead;
     const end = Math.min(start + at.sizeBytes, at.bytes.byteLength);
     const isPut = at.isLastInPut && end === at.bytes.byteLength;
-    const url = isPut ? `${location}?digest=${at.digest}` : location;
+    const url = isPut ? `${location}${digestQuery(at.digest)}` : location;
     await this.request(url, {
       method: isPut ? "PUT" : "PATCH",
       headers: { ...octetStream, "Content-Range": `${start}-${end - 1}` },
@@ -167,27 +186,27 @@ export class SuiteClient {
   }
 
   async begin(): Promise<string> {
-    const path = `/v2/${this.#name}/blobs/uploads/`;
+    const path = this.path(`blobs/uploads/`);
     return locationOf(await this.request(path, { method: "POST", expected: 202 }));
   }
 
   async mount(digest: string, from: string | undefined, expected: number): Promise<Response> {
     const query = new URLSearchParams({ mount: digest, ...(from !== undefined && { from }) });
-    return this.request(`/v2/${this.#name}/blobs/uploads/?${query.toString()}`, {
+    return this.request(this.path(`blobs/uploads/?${query.toString()}`), {
       method: "POST",
       expected,
     });
   }
 
   async headBlob(digest: string, bytes: Uint8Array): Promise<void> {
-    const path = `/v2/${this.#name}/blobs/${digest}`;
+    const path = this.path(`blobs/${digest}`);
     const { headers } = await this.request(path, { method: "HEAD", expected: 200 });
     expect(headers.get("content-length")).toBe(String(bytes.byteLength));
     expect(headers.get("docker-content-digest")).toBe(digest);
   }
 
   async pullBlob(digest: string, bytes: Uint8Array): Promise<void> {
-    const path = `/v2/${this.#name}/blobs/${digest}`;
+    const path = this.path(`blobs/${digest}`);
     const pulled = await this.request(path, { method: "GET", expected: 200 });
     expect(pulled.headers.get("content-length")).toBe(String(bytes.byteLength));
     expect(pulled.headers.get("docker-content-digest")).toBe(digest);
@@ -195,7 +214,7 @@ export class SuiteClient {
   }
 
   async deleteBlob(digest: string): Promise<void> {
-    const path = `/v2/${this.#name}/blobs/${digest}`;
+    const path = this.path(`blobs/${digest}`);
     await this.request(path, { method: "DELETE", expected: 202 });
     await this.request(path, { method: "HEAD", expected: 404 });
   }
@@ -212,6 +231,7 @@ export class SuiteClient {
       method: "PUT",
       headers: { "Content-Type": manifest.mediaType },
       body: manifest.bytes,
+      isLengthUnknown: true,
       expected: manifest.isCorrupted ? 400 : 201,
     });
     if (manifest.isCorrupted) return;
@@ -242,9 +262,9 @@ export class SuiteClient {
     await this.#pull(this.#manifest(reference), manifest);
   }
 
-  async deleteManifest(reference: string): Promise<void> {
+  async deleteManifest(reference: string, expected: 202 | 404 = 202): Promise<void> {
     const path = this.#manifest(reference);
-    await this.request(path, { method: "DELETE", expected: 202 });
+    await this.request(path, { method: "DELETE", expected });
     await this.request(path, { method: "HEAD", expected: 404 });
   }
 
@@ -261,13 +281,13 @@ export class SuiteClient {
   }
 
   #manifest(reference: string): string {
-    return `/v2/${this.#name}/manifests/${reference}`;
+    return this.path(`manifests/${reference}`);
   }
 
   // -- listings
 
   async tags(query = ""): Promise<readonly string[]> {
-    const path = `/v2/${this.#name}/tags/list${query}`;
+    const path = this.path(`tags/list${query}`);
     const list: unknown = await (await this.request(path, { method: "GET", expected: 200 })).json();
     expect(list).toMatchObject({ name: this.#name });
     return (list as { readonly tags: readonly string[] }).tags;
@@ -280,7 +300,7 @@ export class SuiteClient {
   ): Promise<readonly Record<string, unknown>[]> {
     const query =
       artifactType === undefined ? "" : `?artifactType=${encodeURIComponent(artifactType)}`;
-    const path = `/v2/${this.#name}/referrers/${subject}${query}`;
+    const path = this.path(`referrers/${subject}${query}`);
     const response = await this.request(path, { method: "GET", expected: 200 });
     expect(response.headers.get("content-type")).toBe(mediaTypes.ociIndex);
     if (artifactType !== undefined) {
@@ -290,6 +310,11 @@ export class SuiteClient {
     expect(index).toMatchObject({ schemaVersion: 2, mediaType: mediaTypes.ociIndex });
     return (index as { readonly manifests: readonly Record<string, unknown>[] }).manifests;
   }
+}
+
+/** As Go encodes it: the colon too. */
+export function digestQuery(digest: string): string {
+  return `?digest=${encodeURIComponent(digest)}`;
 }
 
 export function locationOf(response: Response): string {
