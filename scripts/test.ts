@@ -21,6 +21,7 @@ const tiers: Readonly<Record<string, Stages>> = {
         "./test/architecture",
         "./test/wire",
         "./test/compat",
+        "./test/support",
         "./test/crash/short",
       ],
     ],
