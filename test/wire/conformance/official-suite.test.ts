@@ -7,6 +7,7 @@ import { localDrivers, withWireRig } from "../../support/wire-rig.ts";
 import { conformanceDataSets, sparseDataSet } from "./data-sets.ts";
 import { SuiteClient } from "./suite-client.ts";
 import {
+  playAll,
   playCancel,
   playDataSet,
   playEmptyRepository,
@@ -64,11 +65,8 @@ for (const driver of localDrivers) {
       test(`the data set ${set.name}`, () => run((client) => playDataSet(client, set)));
     }
 
-    test("all data sets in one repository, one after the other", () =>
-      run(async (client) => {
-        for (const set of conformanceDataSets()) await playDataSet(client, set);
-        await playManifestErrors(client);
-      }));
+    test("all of it in one repository, one after the other", () =>
+      run((client, other) => playAll({ client, other, source: second })));
 
     test("the data set sparse, where validation is off", () =>
       run((client) => playDataSet(client, sparseDataSet()), { VALIDATION_DISABLED: "true" }));

@@ -23,6 +23,14 @@ function nextMethod(): (typeof pushMethods)[number] {
   return pushMethods[turns % pushMethods.length] ?? "post+put";
 }
 
+/** The clients of the two repositories that the suite is given. */
+export interface Players {
+  readonly client: SuiteClient;
+  readonly other: SuiteClient;
+  /** The name of the repository of `other`. */
+  readonly source: string;
+}
+
 export async function playEmptyRepository(client: SuiteClient): Promise<void> {
   await client.request("/v2/", { method: "GET", expected: 200 });
   await client.request(client.path("tags/list"), { method: "GET", expected: 404 });
@@ -64,7 +72,7 @@ async function playBlob(
 }
 
 export async function playMounts(
-  { client, other, source }: { client: SuiteClient; other: SuiteClient; source: string },
+  { client, other, source }: Players,
   algorithm: DigestAlgorithm,
 ): Promise<void> {
   for (const from of [source, undefined]) {
@@ -249,4 +257,20 @@ export async function playManifestErrors(client: SuiteClient): Promise<void> {
   await client.request(malformed, { method: "GET", expected: 400 });
   await client.deleteManifest(manifest?.digest ?? "", 404);
   for (const digest of set?.blobs.keys() ?? []) await client.deleteBlob(digest);
+}
+
+/** Everything that passes with the default configuration, in the suite's order. */
+export async function playAll(players: Players): Promise<void> {
+  const { client } = players;
+  await playEmptyRepository(client);
+  for (const algorithm of ["sha256", "sha512"] as const) {
+    await playWaysOfPushing(client, algorithm);
+    await playMounts(players, algorithm);
+    await playCancel(client, algorithm);
+    await playRanges(client, algorithm);
+    await playWellKnownBlobs(client, algorithm);
+    await playWrongDigests(client, algorithm);
+  }
+  for (const set of conformanceDataSets()) await playDataSet(client, set);
+  await playManifestErrors(client);
 }
