@@ -39,6 +39,24 @@ describe("parseManifest", () => {
     expect(manifest.annotations).toEqual({ a: "b" });
   });
 
+  test.each<[string, object, string | undefined]>([
+    ["an image's own", { ...image, artifactType: "text/x-own" }, "text/x-own"],
+    ["an image's config, where its own is absent", image, mediaTypes.ociConfig],
+    ["an image's config, where its own is empty", { ...image, artifactType: "" }, config.mediaType],
+    [
+      "an index's own",
+      { schemaVersion: 2, manifests: [], artifactType: "text/x-own" },
+      "text/x-own",
+    ],
+    [
+      "none of an index, where its own is empty",
+      { schemaVersion: 2, manifests: [], artifactType: "" },
+      undefined,
+    ],
+  ])("the artifact type is %s", (_, manifest, expected) => {
+    expect(parseManifest(bytesOf(manifest)).artifactType).toBe(expected);
+  });
+
   test("tells an index without mediaType by its manifests", () => {
     const manifest = parseManifest(bytesOf({ schemaVersion: 2, manifests: [] }));
     expect(manifest.mediaType).toBe(mediaTypes.ociIndex);

@@ -53,7 +53,9 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   }
   if (!isIndex && "manifests" in root) refuse("an image manifest has no manifests");
   const manifest = isIndex ? parseIndex(root) : parseImage(root);
-  const artifactType = optionalString(root, "artifactType") ?? manifest.config?.mediaType;
+  const own = optionalString(root, "artifactType") ?? "";
+  // An image whose type is "empty or missing" MUST be listed with that of its config (end-12a).
+  const artifactType = own === "" ? manifest.config?.mediaType : own;
   return {
     mediaType,
     kind: isIndex ? "index" : "image",

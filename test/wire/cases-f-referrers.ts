@@ -70,13 +70,15 @@ const filtered = { "oci-filters-applied": "artifactType" };
 
 const indexReferrer = indexOf([], { artifactType: sbom, subject: descriptorOf(image) });
 const plainIndexReferrer = indexOf([], { subject: descriptorOf(image) });
-const imageReferrer = manifestOf({
+const plainImage = {
   schemaVersion: 2,
   mediaType: mediaTypes.ociManifest,
   config: descriptorOf(config),
   layers: [],
   subject: descriptorOf(image),
-});
+};
+const imageReferrer = manifestOf(plainImage);
+const emptyTypeReferrer = manifestOf({ ...plainImage, artifactType: "" });
 
 const many = Array.from({ length: 7 }, (_, index) =>
   artifactOf(image, index % 2 === 0 ? sbom : signature, `number ${index}`),
@@ -150,10 +152,12 @@ export const referrerCases: readonly WireCase[] = [
       pushReferrer(indexReferrer),
       pushReferrer(plainIndexReferrer),
       pushReferrer(imageReferrer),
+      pushReferrer(emptyTypeReferrer),
       listed("", [
         { ...descriptorOf(indexReferrer), artifactType: sbom },
         { ...descriptorOf(plainIndexReferrer) },
         { ...descriptorOf(imageReferrer), artifactType: mediaTypes.ociConfig },
+        { ...descriptorOf(emptyTypeReferrer), artifactType: mediaTypes.ociConfig },
       ]),
     ],
   },
