@@ -6,6 +6,7 @@ import {
   type webcrypto,
   X509Certificate,
 } from "node:crypto";
+import { messageOf } from "../base/errors.ts";
 
 /** A key that may have signed a token, and the algorithms that go with it and with no other. */
 export interface TrustedKey {
@@ -80,8 +81,7 @@ export function parseJwks(text: string): KeyFile {
       if (jwk["use"] !== undefined && jwk["use"] !== "sig") throw new Error("it is not to sign");
       addKey({ byId, complaints }, keyOf(jwk), jwk);
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      complaints.push(`key ${index + 1} of the set is not used: ${why}`);
+      complaints.push(`key ${index + 1} of the set is not used: ${messageOf(cause)}`);
     }
   }
   return { byId, roots: [], complaints };

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
+import { codeOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 
 export interface WatchedFileOptions<T> {
@@ -103,7 +104,7 @@ function read(path: string): { readonly text: string; readonly stamp: string } {
       closeSync(file);
     }
   } catch (cause) {
-    const isFolder = cause instanceof Error && "code" in cause && cause.code === "EISDIR";
+    const isFolder = codeOf(cause) === "EISDIR";
     const why = isFolder ? `${path} is a folder, and a file is needed` : `cannot read ${path}`;
     throw new Error(why, { cause });
   }
@@ -124,7 +125,7 @@ export function createPrivateFile(path: string, text: string): boolean {
     }
     return true;
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST") return false;
+    if (codeOf(cause) === "EEXIST") return false;
     throw new Error(`cannot create ${path}`, { cause });
   }
 }

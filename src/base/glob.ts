@@ -1,4 +1,5 @@
 import picomatch from "picomatch";
+import { messageOf } from "./errors.ts";
 
 /** A pattern for names whose parts are joined by `/`: `team/*`, `v1.*`, `{main,release-*}`. */
 export interface Glob {
@@ -35,7 +36,7 @@ export function parseGlob(text: string): Glob | { readonly wrong: string } {
     });
     return { text, matches: (name) => matches(name) };
   } catch (cause) {
-    return { wrong: cause instanceof Error ? cause.message : String(cause) };
+    return { wrong: messageOf(cause) };
   }
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { messageOf } from "../base/errors.ts";
 import { type LoadedConfig, loadConfig } from "../config/load.ts";
 
 /** The file to read: `path`, or where REGISTRY_CONFIGURATION_PATH says; undefined for neither. */
@@ -24,7 +25,6 @@ export function readConfigFile(fileName: string): string {
   try {
     return readFileSync(fileName, "utf8");
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`the configuration ${fileName} cannot be read: ${why}`, { cause });
+    throw new Error(`the configuration ${fileName} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }

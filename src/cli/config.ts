@@ -1,3 +1,4 @@
+import { messageOf } from "../base/errors.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError, formatNotice } from "../config/config-error.ts";
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from "../config/load.ts";
@@ -47,7 +48,7 @@ function tlsProblem({ http: { tls } }: Config): string | undefined {
     readTlsMaterial(tls);
     return undefined;
   } catch (cause) {
-    return cause instanceof Error ? cause.message : String(cause);
+    return messageOf(cause);
   }
 }
 

@@ -1,3 +1,4 @@
+import { codeOf } from "../base/errors.ts";
 import type { DatabaseOptions } from "./database.ts";
 
 /** What to do about a SQLite file that cannot be opened; empty where the cause says it all. */
@@ -6,7 +7,7 @@ export function openingAdvice(
   path: string,
   durability: DatabaseOptions["durability"],
 ): string {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  const code = codeOf(cause);
   if (/^SQLITE_(?:IOERR|FULL)/.test(code)) {
     // SQLite calls it an I/O error when there is no room for the file that its readers share.
     return ": look whether its disk is full (df, df -i) or fails";

@@ -1,4 +1,5 @@
 import { SQL } from "bun";
+import { codeOf, messageOf } from "../base/errors.ts";
 import type {
   Database,
   DatabaseLocation,
@@ -55,8 +56,8 @@ export async function openPostgres<Tables>(
     await migratePostgres(client, location.schema, options);
   } catch (cause) {
     await client.close();
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`cannot open the PostgreSQL schema ${location.schema}: ${why}`, { cause });
+    const failure = `cannot open the PostgreSQL schema ${location.schema}`;
+    throw new Error(`${failure}: ${messageOf(cause)}`, { cause });
   }
   return new PostgresDatabase<Tables>(client, location.schema, options.refuse);
 }
@@ -204,8 +205,7 @@ class PostgresDatabase<Tables> implements Database<Tables> {
     if (!(cause instanceof Error)) return cause;
     const state = cause instanceof SQL.PostgresError ? (cause.errno ?? "") : "";
     if (state === diskFullState) return this.#refuse("storageFull", cause);
-    const code = "code" in cause ? String(cause.code) : "";
-    const isDown = unavailableStates.test(state) || unavailableCodes.test(code);
+    const isDown = unavailableStates.test(state) || unavailableCodes.test(codeOf(cause));
     return isDown ? this.#refuse("databaseUnavailable", cause) : cause;
   }
 

@@ -7,6 +7,7 @@ import {
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../base/errors.ts";
 import { KeyedMutex } from "../base/mutex.ts";
 import { ChangeWatch } from "./change-watch.ts";
 import type { Database, DatabaseOptions, MaybePromise, Refuse, Transaction } from "./database.ts";
@@ -211,10 +212,6 @@ export function tryHoldLock(path: string): HeldLock | undefined {
 /** Lives as long as somebody refers to it: a connection that is collected is closed. */
 export interface HeldLock {
   release(): void;
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** A connection with its prepared statements. Everything here happens at once. */

@@ -1,4 +1,5 @@
 import { chmodSync } from "node:fs";
+import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { CommandArguments, type CommandParts, type ExitCode } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
@@ -117,7 +118,7 @@ function linesOf(
             return end({ error: `the server is stopping: ${name} was broken off` });
           }
           parts.logger.warn("a command failed", { command: name, error });
-          end({ error: describe(error) });
+          end({ error: messageOf(error) });
         },
       );
     },
@@ -139,8 +140,4 @@ function callIn(body: unknown): {
 
 function encode(line: ControlLine): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${JSON.stringify(line)}\n`);
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
+import { codeOf, messageOf } from "../base/errors.ts";
 import type { CheckConfig, HealthConfig } from "../config/config.ts";
-import { codeOf, messageOf } from "./listen-problem.ts";
 
 /** One thing that has to be well, asked at its own interval. */
 export interface Check extends CheckConfig {

@@ -1,9 +1,9 @@
 import type { Clock } from "../base/clock.ts";
+import { codeOf, messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { CheckConfig, HealthConfig } from "../config/config.ts";
 import { RegistryError } from "../oci/problems.ts";
 import { type Check, configuredChecks } from "./health-checks.ts";
-import { codeOf, messageOf } from "./listen-problem.ts";
 import type { Every } from "./periodic.ts";
 
 export interface HealthOptions {

@@ -1,3 +1,4 @@
+import { codeOf, messageOf } from "../base/errors.ts";
 import type { ListenConfig } from "../config/config.ts";
 
 /** Where and for which key of the configuration something listens. */
@@ -21,14 +22,6 @@ export function textOf(listen: ListenConfig): string {
   if (listen.kind === "unix") return listen.path;
   const host = listen.host ?? "";
   return `${host.includes(":") ? `[${host}]` : host}:${listen.port}`;
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 const sentences: Readonly<Record<string, (listen: ListenConfig) => string>> = {

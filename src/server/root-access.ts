@@ -1,5 +1,6 @@
 import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../base/errors.ts";
 import { blobsFolder, repositoriesFolder } from "../storage/layout.ts";
 
 /** Whose a file is, and who asks: numbers of the system's users. */
@@ -55,7 +56,7 @@ function mayWrite(path: string, isFolder: boolean): boolean {
     return true;
   } catch (error) {
     // A medium that takes no writes at all is another matter, with words of its own.
-    return !(error instanceof Error && "code" in error && error.code === "EACCES");
+    return codeOf(error) !== "EACCES";
   }
 }
 

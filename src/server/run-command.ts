@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { codeOf } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
 import { Collection } from "./collection.ts";
@@ -112,10 +113,6 @@ function isRefused(error: unknown): boolean {
   return ["ECONNREFUSED", "ConnectionRefused", "FailedToOpenSocket", "ENOENT"].includes(
     codeOf(error),
   );
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 const wentAway =

@@ -1,7 +1,7 @@
 import { constants, createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { messageOf } from "../base/errors.ts";
 import type { TlsConfig } from "../config/config.ts";
-import { messageOf } from "./listen-problem.ts";
 
 /** What `http.tls` says, in the words of Bun.serve and of node:tls, which share them. */
 export interface TlsOptions {

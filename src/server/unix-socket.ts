@@ -1,6 +1,6 @@
 import { lstatSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
-import { codeOf } from "./listen-problem.ts";
+import { codeOf } from "../base/errors.ts";
 
 /**
  * Removes the socket that an earlier process left at `path`, which would keep this one from

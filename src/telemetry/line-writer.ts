@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { codeOf } from "../base/errors.ts";
 
 /** Lines gathered for one system call. */
 const flushBytes = 32_768;
@@ -53,7 +54,7 @@ export class LineWriter {
 
   #keep(rest: Uint8Array, error: unknown): void {
     // A full pipe: tried again later. Anything else (nobody there): the lines are lost.
-    const isFull = error instanceof Error && "code" in error && error.code === "EAGAIN";
+    const isFull = codeOf(error) === "EAGAIN";
     if (!isFull) {
       this.dropped += 1;
       return;

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { link } from "node:fs/promises";
+import { codeOf } from "../../base/errors.ts";
 import type { Pace } from "../../base/pace.ts";
 import type { Random } from "../../base/random.ts";
 import { algorithmOf, createHasher, type Digest } from "../../oci/digest.ts";
@@ -80,8 +81,8 @@ async function linkBytes(
     await link(content.path, `${targetFolder}/${temporary}`);
     return true;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP"].includes(code)) return false;
+    const unsupported = ["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP"];
+    if (unsupported.includes(codeOf(error))) return false;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
+import { codeOf } from "../../base/errors.ts";
 import { RegistryError } from "../../oci/problems.ts";
 import type { FileStat, FileSystem, WritableFile } from "./file-system.ts";
-import { codeOf } from "./storage-failure.ts";
 
 /** A sync that failed in a way after which nobody knows what the disk holds. */
 export interface SyncFailure {

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import type { Random } from "../../base/random.ts";
 import type { FileSystem } from "./file-system.ts";
-import { codeOf } from "./storage-failure.ts";
 
 /** Something that the store relies on and that this file system does not do. */
 export interface MissingPromise {
@@ -161,11 +161,8 @@ async function writesAndRenames({ files, folder, path }: Bench): Promise<void> {
     if (files.statNow(path("written")) !== undefined) throw new Error("the old name stayed");
   } catch (cause) {
     if (passingCodes.has(codeOf(cause))) return;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(
-      `the storage cannot be used: writing and renaming a file in ${folder} failed: ${why}`,
-      { cause },
-    );
+    const failure = `the storage cannot be used: writing and renaming a file in ${folder} failed`;
+    throw new Error(`${failure}: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import type { Clock } from "../../base/clock.ts";
+import { codeOf } from "../../base/errors.ts";
 import { inParallel } from "../../base/in-parallel.ts";
 import { LeastRecent } from "../../base/least-recent.ts";
 import type { Random } from "../../base/random.ts";
@@ -9,7 +10,7 @@ import { DegradingFileSystem, type SyncFailure } from "./degrading-file-system.t
 import type { FileStat, FileSystem } from "./file-system.ts";
 import { readSizeBytes, readToEnd, tooLarge } from "./read-to-end.ts";
 import { removeFolder, removeTree } from "./remove-tree.ts";
-import { codeOf, translateFailure } from "./storage-failure.ts";
+import { translateFailure } from "./storage-failure.ts";
 
 export interface FilesystemOptions {
   /** The folder that Distribution calls `rootdirectory`. Made when it is missing. */

@@ -19,6 +19,7 @@ import {
 } from "node:fs/promises";
 import { posix } from "node:path";
 import { promisify } from "node:util";
+import { codeOf } from "../../base/errors.ts";
 import type { FileStat, FileSystem, ReadableFile, WritableFile } from "./file-system.ts";
 
 /** IOV_MAX of Linux: a call with more pieces is refused. */
@@ -221,8 +222,4 @@ async function absentAsUndefined<T>(work: () => Promise<T>): Promise<T | undefin
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw error;
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }

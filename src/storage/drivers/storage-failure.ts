@@ -1,3 +1,4 @@
+import { codeOf } from "../../base/errors.ts";
 import { RegistryError } from "../../oci/problems.ts";
 
 /** System call errors that mean: no room, not even for a name. */
@@ -31,9 +32,4 @@ export function translateFailure(cause: unknown, action: string): Error {
   if (unavailableCodes.has(code)) return new RegistryError("storageUnavailable", {}, { cause });
   if (obstructedCodes.has(code)) return new RegistryError("storageObstructed", {}, { cause });
   return new Error(action, { cause });
-}
-
-/** The code of a failed system call; empty for any other error. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
