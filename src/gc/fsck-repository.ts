@@ -1,7 +1,7 @@
 import { compareRepository } from "../metadata/compare.ts";
 import type { RepositorySnapshot } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Manifest } from "../oci/manifest.ts";
+import { digestsNamedBy } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import { uploadsFolder } from "../storage/layout.ts";
@@ -226,9 +226,4 @@ function wholeOf(
     manifests: new Map([...manifests].filter(isWhole)),
     blobs: new Map([...blobs].filter(isWhole)),
   };
-}
-
-function digestsNamedBy({ config, layers, manifests }: Manifest): readonly Digest[] {
-  const all = [...(config === undefined ? [] : [config]), ...layers, ...manifests];
-  return all.map((descriptor) => descriptor.digest);
 }

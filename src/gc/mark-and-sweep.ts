@@ -1,6 +1,6 @@
 import type { Logger } from "../base/logger.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Manifest } from "../oci/manifest.ts";
+import { digestsNamedBy, type Manifest } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ManifestReader } from "../registry/manifest-reader.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
@@ -126,11 +126,6 @@ async function taggedDigests(name: RepositoryName, links: LinkStore): Promise<Se
 
 function linksOf({ manifests, subject }: Manifest): ManifestLinks {
   return { children: manifests.map((child) => child.digest), subject: subject?.digest };
-}
-
-function digestsNamedBy({ config, layers, manifests }: Manifest): readonly Digest[] {
-  const all = [...(config === undefined ? [] : [config]), ...layers, ...manifests];
-  return all.map((descriptor) => descriptor.digest);
 }
 
 async function sweep(

@@ -1,6 +1,6 @@
 import type { Descriptor } from "../oci/descriptor.ts";
 import { algorithmOf, type Digest, digestOf, parseDigest } from "../oci/digest.ts";
-import { type Manifest, parseManifest } from "../oci/manifest.ts";
+import { blobsOf, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { isManifestMediaType, isNonDistributable } from "../oci/media-type.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -171,12 +171,11 @@ export class RepositoryInspection {
   async #references(parent: Digest, manifest: Manifest): Promise<readonly Suspect[]> {
     const { validation } = this.#parts.policy;
     const suspects: Suspect[] = [];
-    const { config, layers, manifests } = manifest;
-    for (const blob of config === undefined ? layers : [config, ...layers]) {
+    for (const blob of blobsOf(manifest)) {
       if (isNonDistributable(blob.mediaType) && (blob.urls ?? []).length > 0) continue;
       suspects.push(...(await this.#blobReference(parent, blob)));
     }
-    for (const child of manifests) {
+    for (const child of manifest.manifests) {
       const { links } = this.#parts;
       const link = await links.stateOf(revisionLinkKey(this.#name, child.digest), child.digest);
       // Damaged links and missing bytes are found at the child itself.

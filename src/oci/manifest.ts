@@ -1,5 +1,5 @@
 import type { Descriptor } from "./descriptor.ts";
-import { parseDigest } from "./digest.ts";
+import { type Digest, parseDigest } from "./digest.ts";
 import {
   isIndexMediaType,
   isManifestMediaType,
@@ -69,6 +69,16 @@ export function parseManifest(bytes: Uint8Array): Manifest {
     manifests: [],
     ...manifest,
   };
+}
+
+/** The blobs that a manifest names: the config of an image and then its layers; none of an index. */
+export function blobsOf({ config, layers }: Manifest): readonly Descriptor[] {
+  return config === undefined ? layers : [config, ...layers];
+}
+
+/** What a manifest needs to be whole: its blobs, and the children of an index. Not its subject. */
+export function digestsNamedBy(manifest: Manifest): readonly Digest[] {
+  return [...blobsOf(manifest), ...manifest.manifests].map((descriptor) => descriptor.digest);
 }
 
 /** The media type of a manifest, from its `mediaType` or, where that is absent, its shape. */

@@ -1,4 +1,5 @@
 import type { Digest } from "../oci/digest.ts";
+import { blobsOf } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "./context.ts";
 
@@ -23,12 +24,12 @@ export async function keptFor(
     if (sizes.has(from)) return true;
     const parsed = await reader.parsed(from);
     if (parsed === undefined) return false;
-    const { config, layers, manifests } = parsed.manifest;
+    const { manifest } = parsed;
     sizes.set(from, parsed.sizeBytes);
-    for (const blob of config === undefined ? layers : [config, ...layers]) {
+    for (const blob of blobsOf(manifest)) {
       if (await lookup.holdsBlob(name, blob.digest)) sizes.set(blob.digest, blob.sizeBytes);
     }
-    for (const child of manifests) {
+    for (const child of manifest.manifests) {
       if ((await lookup.findManifest(name, child.digest)) !== undefined) {
         await addManifest(child.digest);
       } else if (await lookup.holdsBlob(name, child.digest)) {

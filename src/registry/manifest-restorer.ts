@@ -1,6 +1,6 @@
 import type { BlobRecord } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Manifest } from "../oci/manifest.ts";
+import { blobsOf, type Manifest } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "./context.ts";
 import { linkBlob } from "./link-blob.ts";
@@ -64,11 +64,9 @@ class Planner {
       plan.missing.add(digest);
       return;
     }
-    const { config, layers, manifests } = parsed.manifest;
-    for (const blob of config === undefined ? layers : [config, ...layers]) {
-      await this.#addBlob(blob.digest, plan);
-    }
-    for (const child of manifests) await this.#addChild(child.digest, plan);
+    const { manifest } = parsed;
+    for (const blob of blobsOf(manifest)) await this.#addBlob(blob.digest, plan);
+    for (const child of manifest.manifests) await this.#addChild(child.digest, plan);
     plan.manifests.push({ digest, ...parsed });
   }
 

@@ -1,7 +1,7 @@
 import type { Actor } from "../activity/records.ts";
 import type { ManifestStat } from "../metadata/metadata-store.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf } from "../oci/digest.ts";
-import { type Manifest, parseManifest } from "../oci/manifest.ts";
+import { digestsNamedBy, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { isManifestMediaType, isSchema1MediaType } from "../oci/media-type.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -175,12 +175,6 @@ function parseChecked(bytes: Uint8Array, contentType: string | undefined): Manif
     throw new RegistryError("manifestInvalid", { why });
   }
   return manifest;
-}
-
-function digestsNamedBy(manifest: Manifest): readonly Digest[] {
-  const { config, layers, manifests } = manifest;
-  const descriptors = [...(config === undefined ? [] : [config]), ...layers, ...manifests];
-  return descriptors.map((descriptor) => descriptor.digest);
 }
 
 function manifestUnknown(name: RepositoryName, reference: Reference): RegistryError {

@@ -1,5 +1,5 @@
 import type { Descriptor } from "../oci/descriptor.ts";
-import type { Manifest } from "../oci/manifest.ts";
+import { blobsOf, type Manifest } from "../oci/manifest.ts";
 import { isNonDistributable } from "../oci/media-type.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -21,10 +21,8 @@ export async function checkReferences(
 ): Promise<void> {
   const { validation } = context.policy;
   if (!validation.isEnabled) return;
-  const blobs =
-    manifest.config === undefined ? manifest.layers : [manifest.config, ...manifest.layers];
   const missing: Descriptor[] = [];
-  for (const blob of blobs) {
+  for (const blob of blobsOf(manifest)) {
     if (isElsewhere(blob, context)) continue;
     if (!(await hasBlob(name, blob, context))) missing.push(blob);
   }

@@ -1,5 +1,6 @@
 import type { Digest } from "../oci/digest.ts";
 import { hexOf } from "../oci/digest.ts";
+import { digestsNamedBy } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
@@ -233,9 +234,8 @@ class Planner {
     const uses = new Map<Digest, number>();
     for (const { digest } of manifests) {
       const parsed = await reader.parsed(digest);
-      const { config, layers = [], manifests: children = [] } = parsed?.manifest ?? {};
-      const named = [...(config === undefined ? [] : [config]), ...layers, ...children];
-      for (const it of new Set([digest, ...named.map((descriptor) => descriptor.digest)])) {
+      const named = parsed === undefined ? [] : digestsNamedBy(parsed.manifest);
+      for (const it of new Set([digest, ...named])) {
         uses.set(it, (uses.get(it) ?? 0) + 1);
       }
     }

@@ -6,6 +6,7 @@ import { loadConfig } from "../config/load.ts";
 import type { DatabaseLocation } from "../database/database.ts";
 import { Collector } from "../gc/collector.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
+import { blobsOf } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-type.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { parseTag, type Tag } from "../oci/tag.ts";
@@ -124,8 +125,7 @@ function pushing({ registry, context }: Opened) {
     expect((await context.blobs.rehash(digest))?.actual).toBe(digest);
     const { manifest } = (await context.reader.parsed(digest)) ?? expect.unreachable(digest);
     for (const child of manifest.manifests) await expectWhole(name, child.digest);
-    const blobs = manifest.config === undefined ? [] : [manifest.config, ...manifest.layers];
-    for (const { digest: part } of blobs) {
+    for (const { digest: part } of blobsOf(manifest)) {
       expect(await context.lookup.findBlob(name, part)).toBeDefined();
       expect((await context.blobs.rehash(part))?.actual).toBe(part);
     }
