@@ -4,6 +4,7 @@ import type { Digest } from "../oci/digest.ts";
 import { digestsNamedBy } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
+import { repositoryLock } from "../registry/lock-keys.ts";
 import { uploadsFolder } from "../storage/layout.ts";
 import type { Quarantine } from "../storage/quarantine.ts";
 import { type Finding, findingOf, type Suspect } from "./findings.ts";
@@ -120,7 +121,7 @@ class RepositoryCheck {
   async #confirm(suspect: Suspect, ask: Ask): Promise<Suspect | undefined> {
     const { locks } = this.#parts;
     const alone = (): Promise<Suspect | undefined> =>
-      locks.exclusive(`repository:${this.#name}`, async () => {
+      locks.exclusive(repositoryLock(this.#name), async () => {
         const again = (await ask()).find(
           ({ code, subject }) => code === suspect.code && subject === suspect.subject,
         );
@@ -156,7 +157,7 @@ class RepositoryCheck {
     const name = this.#name;
     let differences = await this.#differences();
     if (differences.length > 0) {
-      differences = await locks.exclusive(`repository:${name}`, () => this.#differences());
+      differences = await locks.exclusive(repositoryLock(name), () => this.#differences());
     }
     const [first] = differences;
     if (first === undefined) return;

@@ -1,6 +1,7 @@
 import { type Digest, isDigestAlgorithm, parseDigest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseTag } from "../oci/tag.ts";
+import { repositoryLock } from "../registry/lock-keys.ts";
 import {
   blobsFolder,
   layersFolder,
@@ -60,7 +61,7 @@ async function* vanishedRepositories(
     const names = await metadata.listRecorded({ after, limit: 1_000 });
     for (const name of names) {
       if (seen.has(name)) continue;
-      const isGone = await locks.exclusive(`repository:${name}`, async () => {
+      const isGone = await locks.exclusive(repositoryLock(name), async () => {
         // Pushed since the walk went by? Then it is there now.
         if ((await links.listRevisions(name)).length > 0) return false;
         if ((await links.listLayers(name)).length > 0) return false;

@@ -9,6 +9,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
+import { repositoryLock } from "../registry/lock-keys.ts";
 import { inBatches } from "./batches.ts";
 import type { Pace } from "./pace.ts";
 import { walkRows } from "./walk-rows.ts";
@@ -47,7 +48,7 @@ function removeLinkFiles(
   { links, locks }: Pick<Parts, "links" | "locks">,
 ): Promise<void> {
   return inParallel([...linked], repositoriesAtOnce, ([name, own]) =>
-    locks.shared(`repository:${name}`, () => links.removeLayers(name, own)),
+    locks.shared(repositoryLock(name), () => links.removeLayers(name, own)),
   );
 }
 
@@ -142,7 +143,7 @@ export async function clearRemnants(
   for (const name of names) {
     for (const digest of await links.listLayers(name)) await removeLostLink(name, digest, parts);
     // Alone: a tag that is being set has its folder a moment before its link.
-    const isRemoved = await locks.exclusive(`repository:${name}`, async () => {
+    const isRemoved = await locks.exclusive(repositoryLock(name), async () => {
       await links.clearRemnants(name);
       return removeIfEmpty(name, parts);
     });
@@ -177,7 +178,7 @@ export async function removeEmptyRepositories(tidying: Tidying): Promise<number>
   for (const name of await metadata.collection.emptyRepositories(repositoriesPerRound)) {
     if (!(await mayGoOn())) break;
     await pace(1);
-    const isRemoved = await locks.exclusive(`repository:${name}`, () =>
+    const isRemoved = await locks.exclusive(repositoryLock(name), () =>
       removeIfEmpty(name, tidying),
     );
     if (isRemoved) removed += 1;

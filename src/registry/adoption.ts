@@ -15,6 +15,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { LinkStore } from "../storage/link-store.ts";
 import { recordFoundMoves } from "./found-moves.ts";
+import { repositoryLock } from "./lock-keys.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
 
 /** How long adoption may go without a sign of life in the log. */
@@ -279,7 +280,7 @@ export class Adoption {
     }
     // A repository that is pushed to all the time: its pushes wait for once.
     if (!isDone) {
-      isDone = await locks.exclusive(`repository:${name}`, () => this.#compareOnce(name, how));
+      isDone = await locks.exclusive(repositoryLock(name), () => this.#compareOnce(name, how));
     }
     if (!isDone) throw new Error(`another process keeps changing ${name}`);
     this.#current.add(name);
@@ -367,7 +368,7 @@ export class Adoption {
       const names = await metadata.listRecorded({ after, limit: 1000 });
       for (const name of names) {
         if (seen.has(name)) continue;
-        await locks.exclusive(`repository:${name}`, async () => {
+        await locks.exclusive(repositoryLock(name), async () => {
           // Pushed since the walk went by? Then it is there now.
           if ((await links.listRevisions(name)).length > 0) return;
           if ((await links.listLayers(name)).length > 0) return;

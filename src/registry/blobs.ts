@@ -4,6 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Content } from "../storage/object-store.ts";
 import type { RegistryContext } from "./context.ts";
 import { linkBlob } from "./link-blob.ts";
+import { repositoryLock } from "./lock-keys.ts";
 import { record, recordRemoval } from "./recording.ts";
 
 /** A mount without `from` looks at this many repositories that hold the blob. */
@@ -67,7 +68,7 @@ export class Blobs {
       if ((await lookup.findBlob(name, digest)) === undefined) {
         throw new RegistryError("blobUnknown", { digest, name });
       }
-      await locks.shared(`repository:${name}`, async () => {
+      await locks.shared(repositoryLock(name), async () => {
         await record(name, this.#context, () => links.removeLayer(name, digest));
         await recordRemoval(name, this.#context, () => metadata.removeBlob(name, digest));
       });

@@ -37,12 +37,6 @@ export interface RegistryContext extends RegistryParts {
   readonly lookup: Lookup;
   readonly adoption: Adoption;
   readonly leases: Leases;
-  /**
-   * Keys: `repository:<name>`, shared by every push and taken alone by adoption;
-   * `tag:<name>:<tag>`, taken alone by every move of a tag; `<digest>`, shared by everything
-   * that relies on the blob and taken alone by what removes it; `trash:<digest>`, taken alone,
-   * last and briefly, by what moves its bytes into the trash, out of it, or ends them; whoever
-   * reads it looks whether it is taken.
-   */
+  /** By the keys of `lock-keys.ts`, which says who takes which. */
   readonly locks: SharedLocks;
 }

@@ -7,6 +7,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { LinkStore } from "../storage/link-store.ts";
 import type { Actor } from "./actor.ts";
+import { tagLock } from "./lock-keys.ts";
 
 /** Who moved a tag, where nobody was there to write it down. */
 export const foundByComparison: Actor = { client: "found when the storage was compared" };
@@ -55,7 +56,7 @@ async function recordFoundMove(
   { links, activity, locks, clock }: Parts,
 ): Promise<void> {
   // Under the tag's lock: whoever moves it now has written down both or nothing of it.
-  await locks.exclusive(`tag:${name}:${tag}`, async () => {
+  await locks.exclusive(tagLock(name, tag), async () => {
     const link = await links.readTag(name, tag);
     // A link that is there and cannot be read is a scar, not a deletion.
     if (link === undefined && (await links.stampOfTag(name, tag)) !== undefined) return;

@@ -1,6 +1,7 @@
 import type { BlobRecord } from "../metadata/metadata-store.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "./context.ts";
+import { repositoryLock } from "./lock-keys.ts";
 import { record } from "./recording.ts";
 
 /** Makes the repository hold a blob whose bytes are there. The caller holds the digest's lock. */
@@ -10,7 +11,7 @@ export async function linkBlob(
   context: RegistryContext,
 ): Promise<void> {
   const { links, metadata, locks } = context;
-  await locks.shared(`repository:${name}`, async () => {
+  await locks.shared(repositoryLock(name), async () => {
     await links.writeLayer(name, blob.digest);
     await record(name, context, () => metadata.recordBlob(name, blob));
   });

@@ -2,6 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "./context.ts";
+import { repositoryLock } from "./lock-keys.ts";
 import { record } from "./recording.ts";
 
 /** Makes the repository have a manifest whose bytes are there, and all that it names. */
@@ -16,7 +17,7 @@ export async function linkManifest(
 ): Promise<void> {
   const { links, metadata, locks, clock, reader } = context;
   const config = await reader.configOf(linked.manifest);
-  await locks.shared(`repository:${name}`, async () => {
+  await locks.shared(repositoryLock(name), async () => {
     await links.writeRevision(name, linked.digest);
     await record(name, context, () =>
       metadata.recordManifest(name, {

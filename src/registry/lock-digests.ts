@@ -1,5 +1,6 @@
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type { Digest } from "../oci/digest.ts";
+import { trashLock } from "./lock-keys.ts";
 
 /** Runs `work` while nobody can take any of the blobs away. */
 export async function shareDigests<T>(
@@ -28,18 +29,14 @@ export async function lockTrash<T>(
   digests: readonly Digest[],
   work: () => Promise<T>,
 ): Promise<T> {
-  const keys = digests.map(trashKey);
+  const keys = digests.map(trashLock);
   return inOrder(keys, (key, inner) => locks.exclusive(key, inner), work);
 }
 
 /** True while somebody moves the bytes into the trash, out of it, or ends them or a link to them. */
 export function isTrashLocked(locks: SharedLocks, digest: Digest): boolean {
   // Asked by every pull, and mostly nobody holds anything: then no key has to be made.
-  return !locks.isIdle && locks.isHeld(trashKey(digest));
-}
-
-function trashKey(digest: Digest): string {
-  return `trash:${digest}`;
+  return !locks.isIdle && locks.isHeld(trashLock(digest));
 }
 
 /** One order for all, so that two who want several locks cannot wait for each other. */

@@ -4,6 +4,7 @@ import type { Tag } from "../oci/tag.ts";
 import type { Actor } from "./actor.ts";
 import type { RegistryContext } from "./context.ts";
 import { findMovable } from "./immutable-tags.ts";
+import { repositoryLock, tagLock } from "./lock-keys.ts";
 import { record } from "./recording.ts";
 
 export interface TagMove {
@@ -32,8 +33,8 @@ export interface MovedTag {
 export async function moveTag(move: TagMove, context: RegistryContext): Promise<MovedTag> {
   const { links, metadata, locks, activity, clock } = context;
   const { name, tag, digest, actor } = move;
-  return locks.shared(`repository:${name}`, () =>
-    locks.exclusive(`tag:${name}:${tag}`, async () => {
+  return locks.shared(repositoryLock(name), () =>
+    locks.exclusive(tagLock(name, tag), async () => {
       const before = (await findMovable(move, context))?.digest;
       if (move.mayReplace?.(before) === false) return { before, isMoved: false };
       const link = await links.writeTag(name, tag, digest);

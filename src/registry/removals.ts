@@ -11,6 +11,7 @@ import type { RegistryContext } from "./context.ts";
 import { findMovable } from "./immutable-tags.ts";
 import { type Kept, keptFor } from "./kept.ts";
 import { lockTrash } from "./lock-digests.ts";
+import { repositoryLock, tagLock } from "./lock-keys.ts";
 import { isDatabaseFailure, noteRemoval, record, recordRemoval } from "./recording.ts";
 
 /** What somebody wants to have removed. */
@@ -139,8 +140,8 @@ export class Removals {
   ): Promise<void> {
     const { links, metadata, locks, activity, clock } = this.#context;
     const { name, tag, seen } = target;
-    await locks.shared(`repository:${name}`, () =>
-      locks.exclusive(`tag:${name}:${tag}`, async () => {
+    await locks.shared(repositoryLock(name), () =>
+      locks.exclusive(tagLock(name, tag), async () => {
         if (seen !== undefined && !isSame(await links.readTag(name, tag), seen)) return;
         const before = await findMovable({ name, tag, digest: undefined }, this.#context);
         if (before !== undefined) await this.#keep({ ...before, name, tag, known }, order);
@@ -234,7 +235,7 @@ export class Removals {
 
   async #unlinkManifest(name: RepositoryName, digest: Digest, order: Order): Promise<void> {
     const { links, metadata, locks, activity, clock } = this.#context;
-    await locks.shared(`repository:${name}`, async () => {
+    await locks.shared(repositoryLock(name), async () => {
       await record(name, this.#context, () => links.removeRevision(name, digest));
       await recordRemoval(name, this.#context, () => metadata.removeManifest(name, digest));
     });
@@ -277,7 +278,7 @@ export class Removals {
       await this.#removeTag({ kind: "tag", name, tag }, order);
     }
     for (const digest of layers) await this.#unlinkLayer(name, digest);
-    await locks.exclusive(`repository:${name}`, async () => {
+    await locks.exclusive(repositoryLock(name), async () => {
       if (!(await links.removeIfEmpty(name))) return;
       await recordRemoval(name, this.#context, () => metadata.removeRepository(name));
     });
@@ -291,7 +292,7 @@ export class Removals {
     const { links, metadata, locks } = this.#context;
     await locks.exclusive(digest, async () => {
       if (!(await metadata.collection.isLoose(name, digest))) return;
-      await locks.shared(`repository:${name}`, async () => {
+      await locks.shared(repositoryLock(name), async () => {
         await record(name, this.#context, () => links.removeLayer(name, digest));
         await recordRemoval(name, this.#context, () => metadata.removeBlob(name, digest));
       });
