@@ -39,6 +39,18 @@ export function isTrashLocked(locks: SharedLocks, digest: Digest): boolean {
   return !locks.isIdle && locks.isHeld(trashLock(digest));
 }
 
+/**
+ * True when a look without locks, begun when `exclusiveEnds` was `endsBefore`, has seen what is so.
+ * False: the bytes, or a link to them, are going right now, or went meanwhile, and a client that
+ * heard of them would not push them; the look is repeated under the lock of the trash.
+ *
+ * Who looks leases what it has found before it asks this, and in one go with it: collection, once
+ * it has the lock of the trash, sees the lease, or else this sees the lock.
+ */
+export function isUndisturbed(locks: SharedLocks, digest: Digest, endsBefore: number): boolean {
+  return locks.exclusiveEnds === endsBefore && !isTrashLocked(locks, digest);
+}
+
 /** One order for all, so that two who want several locks cannot wait for each other. */
 async function inOrder<T>(
   keys: readonly string[],

@@ -2,15 +2,15 @@ import type { Logger } from "../base/logger.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type { ManifestStat, MetadataStore, Page } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
-import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { LinkStore } from "../storage/link-store.ts";
 import type { Content } from "../storage/object-store.ts";
 import type { Adoption } from "./adoption.ts";
+import { isStorageFull } from "./database-failure.ts";
 import type { Leases } from "./leases.ts";
-import { isTrashLocked, lockTrash } from "./lock-digests.ts";
+import { isTrashLocked, isUndisturbed, lockTrash } from "./lock-digests.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
 
 /**
@@ -47,13 +47,8 @@ export class Lookup {
     const { locks, leases } = this.#parts;
     const endsBefore = locks.exclusiveEnds;
     if (!(await this.holdsBlob(name, digest))) return undefined;
-    // Before the look, and in one go with it: collection, once it has the lock of the trash, sees
-    // the lease, or else this look sees the lock.
     leases.touch(digest);
-    const isSettled = locks.exclusiveEnds === endsBefore && !isTrashLocked(locks, digest);
-    if (isSettled) return this.#atRest(digest);
-    // The bytes, or this repository's link to them, are going right now, or went since it was asked
-    // for: a client that heard of them would not push them.
+    if (isUndisturbed(locks, digest, endsBefore)) return this.#atRest(digest);
     return lockTrash(locks, [digest], async () =>
       (await this.holdsBlob(name, digest)) ? this.#outOfTrash(digest) : undefined,
     );
@@ -102,7 +97,7 @@ export class Lookup {
     try {
       await metadata.collection.markRestored(digest);
     } catch (error) {
-      if (!(error instanceof RegistryError) || error.reason !== "storageFull") throw error;
+      if (!isStorageFull(error)) throw error;
       logger.warn("a blob is back from the trash, and its row could not say so", { digest, error });
     }
   }

@@ -9,7 +9,7 @@ import type { Reference, Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
 import { findMovable } from "./immutable-tags.ts";
 import { linkManifest } from "./link-manifest.ts";
-import { isTrashLocked, lockTrash, shareDigests } from "./lock-digests.ts";
+import { isUndisturbed, lockTrash, shareDigests } from "./lock-digests.ts";
 import { moveTag } from "./move-tag.ts";
 import { immutablePattern } from "./policy.ts";
 import { checkReferences } from "./reference-check.ts";
@@ -64,9 +64,7 @@ export class Manifests {
     const found = await this.#look(name, reference);
     if (found === undefined) return undefined;
     leases.touch(found.digest);
-    const isSettled = locks.exclusiveEnds === endsBefore && !isTrashLocked(locks, found.digest);
-    if (isSettled) return found;
-    // As for blobs: a rule may be deleting it, which nobody was told of before it looked.
+    if (isUndisturbed(locks, found.digest, endsBefore)) return found;
     return lockTrash(locks, [found.digest], () => this.#look(name, reference));
   }
 

@@ -1,12 +1,12 @@
 import type { LogFields } from "../base/logger.ts";
-import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "./context.ts";
+import { isDatabaseFailure } from "./database-failure.ts";
 
 /**
  * Runs `work`, which records in the metadata what the layout says already, or takes links away
- * and may come to half of that. When it fails, the repository is served from the layout until the two are compared again: never from rows that
- * are known to be behind.
+ * and may come to half of that. When it fails, the repository is served from the layout until the
+ * two are compared again: never from rows that are known to be behind.
  */
 export async function record<T>(
   name: RepositoryName,
@@ -61,8 +61,17 @@ export async function noteRemoval(
   }
 }
 
-/** True when the database failed, and not what was asked of it. */
-export function isDatabaseFailure(error: unknown): boolean {
-  if (!(error instanceof RegistryError)) return false;
-  return error.reason === "databaseUnavailable" || error.reason === "storageFull";
+/**
+ * Adopts a repository of which something is to be deleted. Where the database takes no rows, what
+ * is known has to do: deleting is how a full disk gets room.
+ */
+export async function adoptForRemoval(
+  name: RepositoryName,
+  { adoption }: Pick<RegistryContext, "adoption">,
+): Promise<void> {
+  try {
+    await adoption.adopt(name);
+  } catch (error) {
+    if (!isDatabaseFailure(error)) throw error;
+  }
 }

@@ -1,11 +1,10 @@
-import type { Digest } from "../oci/digest.ts";
-import { hexOf } from "../oci/digest.ts";
+import { algorithmOf, type Digest, hexOf } from "../oci/digest.ts";
 import { digestsNamedBy } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "./context.ts";
 import { immutablePattern } from "./policy.ts";
-import { isDatabaseFailure } from "./recording.ts";
+import { adoptForRemoval } from "./recording.ts";
 import type { RemovalTarget } from "./removals.ts";
 
 /** What removing some targets would do. */
@@ -83,7 +82,7 @@ class Planner {
 
   async plan(targets: readonly RemovalTarget[]): Promise<RemovalPlan> {
     for (const target of new Map(targets.map((it) => [keyOf(it), it])).values()) {
-      await this.#adopt(target.name);
+      await adoptForRemoval(target.name, this.#context);
       const isThere = await this.#addTarget(target);
       (isThere ? this.#targets : this.#unknown).push(target);
     }
@@ -99,15 +98,6 @@ class Planner {
       final: await this.#final(manifests),
       freedBytes: await this.#freedBytes(manifests),
     };
-  }
-
-  async #adopt(name: RepositoryName): Promise<void> {
-    try {
-      await this.#context.adoption.adopt(name);
-    } catch (error) {
-      // A full disk takes no rows, and deleting is how it gets room: what was known has to do.
-      if (!isDatabaseFailure(error)) throw error;
-    }
   }
 
   async #addTarget(target: RemovalTarget): Promise<boolean> {
@@ -202,7 +192,7 @@ class Planner {
         lost.push({ name, digest, referrer: it.digest, artifactType: it.artifactType });
       }
       // Cosign's tags, such as sha256-….sig, and the fallback tag of clients without the API.
-      const prefix = `${digest.slice(0, digest.indexOf(":"))}-${hexOf(digest)}`;
+      const prefix = `${algorithmOf(digest)}-${hexOf(digest)}`;
       const page = { after: prefix.slice(0, -1), limit: listedMax };
       for (const tag of await metadata.listTags(name, page)) {
         if (!tag.startsWith(prefix)) {

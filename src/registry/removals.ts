@@ -8,11 +8,12 @@ import type { Tag } from "../oci/tag.ts";
 import type { Link } from "../storage/link-store.ts";
 import type { Actor } from "./actor.ts";
 import type { RegistryContext } from "./context.ts";
+import { isDatabaseFailure, isStorageFull } from "./database-failure.ts";
 import { findMovable } from "./immutable-tags.ts";
 import { type Kept, keptFor } from "./kept.ts";
 import { lockTrash } from "./lock-digests.ts";
 import { repositoryLock, tagLock } from "./lock-keys.ts";
-import { isDatabaseFailure, noteRemoval, record, recordRemoval } from "./recording.ts";
+import { adoptForRemoval, noteRemoval, record, recordRemoval } from "./recording.ts";
 
 /** What somebody wants to have removed. */
 export type RemovalTarget =
@@ -254,13 +255,8 @@ export class Removals {
    * upload under way goes on.
    */
   async #removeRepository(name: RepositoryName, order: Order): Promise<void> {
-    const { links, lookup, metadata, adoption, locks, activity, clock } = this.#context;
-    try {
-      await adoption.adopt(name);
-    } catch (error) {
-      // On a full disk the layout alone has to do: deleting is how it gets room.
-      if (!isDatabaseFailure(error)) throw error;
-    }
+    const { links, lookup, metadata, locks, activity, clock } = this.#context;
+    await adoptForRemoval(name, this.#context);
     if (!(await lookup.hasRepository(name))) throw new RegistryError("nameUnknown", { name });
     // All or nothing: found out half way, an immutable tag would keep half of a repository.
     for (const tag of await links.listTags(name)) {
@@ -325,7 +321,7 @@ export class Removals {
       await activity.trash.add([entry]);
     } catch (error) {
       // Deleting is how a full disk is dug out: it must not need room.
-      if (!(error instanceof RegistryError) || error.reason !== "storageFull") throw error;
+      if (!isStorageFull(error)) throw error;
       logger.warn("a deletion is final: the disk is full, and nothing goes into the trash", {
         ...{ repository, tag, digest, error },
       });

@@ -10,7 +10,7 @@ import { fullSpeed, steadyPace } from "../gc/pace.ts";
 import { type Reasons, reasonsFor } from "../gc/why.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RegistryContext } from "../registry/context.ts";
-import { isDatabaseFailure } from "../registry/recording.ts";
+import { isDatabaseFailure } from "../registry/database-failure.ts";
 import { serverMetrics } from "./metrics.ts";
 
 export interface CollectionOptions {
