@@ -1,7 +1,10 @@
 /**
- * What happened and can be derived from nothing: the history of tags and the statistics of pulls.
- * It owns their tables, and refuses to know of the wire and of the storage. No specification says
- * anything of it; people back it up.
+ * The room of the records: what happened, which no layout can tell and people back up. The history
+ * of tags, the statistics of pulls, failed pushes, the audit log, what was deleted and can be taken
+ * back, and what collection has ended.
+ *
+ * It owns their tables and how they are written without slowing a request. It refuses to know of
+ * HTTP, of the storage, and of how anybody was authenticated. No specification says anything of it.
  */
 
 import type { Digest } from "../oci/digest.ts";
@@ -73,12 +76,8 @@ export interface AuditEntry {
 }
 
 /**
- * The records: what happened, which no layout can tell and people back up.
- *
- * This room owns their tables and how they are written without slowing a request: pulls and
- * failed pushes are collected in memory and written together, events and audit entries of
- * requests at the same time share a commit. It does not know HTTP, storage, or how anybody
- * was authenticated.
+ * Pulls and failed pushes are gathered in memory and written together; events and audit entries of
+ * requests at the same time share a commit.
  */
 export interface ActivityStore {
   /** Resolves when the event is durable. */
@@ -117,7 +116,7 @@ export interface ActivityStore {
   /** What was deleted and can be taken back. */
   readonly trash: TrashStore;
 
-  /** Writes what is collected in memory. */
+  /** Writes what is gathered in memory. */
   flush(): Promise<void>;
   /** Flushes first. */
   close(): Promise<void>;

@@ -15,4 +15,7 @@ export interface PageBack {
   readonly limit: number;
 }
 
+/** The `before` of a first page: larger than any id that a database gives. */
+export const beforeNewest = Number.MAX_SAFE_INTEGER;
+
 export type Entry<T> = T & { readonly id: number };

@@ -18,11 +18,11 @@ import {
 } from "./activity-store.ts";
 import { actorOf, actorRow, shortened } from "./actor-columns.ts";
 import { CollectedStore } from "./collected-store.ts";
-import { type Collected, Collector } from "./collector.ts";
 import { GroupCommit } from "./group-commit.ts";
-import type { Entry, PageBack } from "./records.ts";
+import { beforeNewest, type Entry, type PageBack } from "./records.ts";
 import { SqlTrashStore } from "./sql-trash-store.ts";
 import { prepareReading, prepareWriting } from "./statements.ts";
+import { type Buffered, StatisticsBuffer } from "./statistics-buffer.ts";
 import { type ActivityTables, activityMigrations } from "./tables.ts";
 
 export interface ActivityOptions {
@@ -34,9 +34,6 @@ export interface ActivityOptions {
 const flushIntervalMsDefault = 2_000;
 const entriesPerFlush = 1_000;
 const entriesMax = 50_000;
-
-/** Larger than any id that a database gives. */
-const newest = Number.MAX_SAFE_INTEGER;
 
 /** Opens the records, or makes an empty database for them. */
 export async function openActivityStore(
@@ -56,7 +53,7 @@ class SqlActivityStore implements ActivityStore {
   readonly #database: Database<ActivityTables>;
   readonly #reading: ReturnType<typeof prepareReading>;
   readonly #writing: ReturnType<typeof prepareWriting>;
-  readonly #collector: Collector;
+  readonly #buffer: StatisticsBuffer;
   readonly collected: CollectedStore;
   readonly #tagEvents = new GroupCommit<TagEvent>((events) => this.#writeTagEvents(events));
   readonly #audit = new GroupCommit<AuditEntry>((entries) => this.#writeAudit(entries));
@@ -67,8 +64,8 @@ class SqlActivityStore implements ActivityStore {
     this.#writing = prepareWriting(database);
     this.collected = new CollectedStore(database);
     this.trash = new SqlTrashStore(database);
-    this.#collector = new Collector({
-      write: (collected) => this.#writeCollected(collected),
+    this.#buffer = new StatisticsBuffer({
+      write: (buffered) => this.#writeBuffered(buffered),
       logger: options.logger,
       flushIntervalMs: options.flushIntervalMs ?? flushIntervalMsDefault,
       entriesPerFlush,
@@ -84,7 +81,7 @@ class SqlActivityStore implements ActivityStore {
     repository: RepositoryName,
     page: PageBack & { readonly tag?: Tag },
   ): Promise<readonly Entry<TagEvent>[]> {
-    const { tag, before = newest, limit } = page;
+    const { tag, before = beforeNewest, limit } = page;
     const args = { repository, before, limit };
     const rows = await (tag === undefined
       ? this.#database.all(this.#reading.tagEvents, args)
@@ -101,7 +98,7 @@ class SqlActivityStore implements ActivityStore {
   }
 
   countPull(pull: Pull): void {
-    this.#collector.countPull(pull);
+    this.#buffer.countPull(pull);
   }
 
   async pullsOfManifest(repository: RepositoryName, digest: Digest): Promise<PullStatistics> {
@@ -137,13 +134,13 @@ class SqlActivityStore implements ActivityStore {
   }
 
   noteAttempt(attempt: Attempt): void {
-    this.#collector.noteAttempt(attempt);
+    this.#buffer.noteAttempt(attempt);
   }
 
   async listAttempts(
     page: PageBack & { readonly repository?: RepositoryName },
   ): Promise<readonly Entry<Attempt>[]> {
-    const { repository, before = newest, limit } = page;
+    const { repository, before = beforeNewest, limit } = page;
     const args = { before, limit };
     const rows = await (repository === undefined
       ? this.#database.all(this.#reading.attempts, args)
@@ -162,7 +159,10 @@ class SqlActivityStore implements ActivityStore {
     return this.#audit.add(entry);
   }
 
-  async listAudit({ before = newest, limit }: PageBack): Promise<readonly Entry<AuditEntry>[]> {
+  async listAudit({
+    before = beforeNewest,
+    limit,
+  }: PageBack): Promise<readonly Entry<AuditEntry>[]> {
     const rows = await this.#database.all(this.#reading.audit, { before, limit });
     return rows.map((row) => ({
       id: Number(row.id),
@@ -175,12 +175,12 @@ class SqlActivityStore implements ActivityStore {
   }
 
   flush(): Promise<void> {
-    return this.#collector.flush();
+    return this.#buffer.flush();
   }
 
   async close(): Promise<void> {
     try {
-      await this.#collector.flush();
+      await this.#buffer.flush();
       await this.#tagEvents.settled();
       await this.#audit.settled();
       await this.trash.settled();
@@ -220,7 +220,7 @@ class SqlActivityStore implements ActivityStore {
     );
   }
 
-  #writeCollected({ pulls, days, attempts }: Collected): Promise<void> {
+  #writeBuffered({ pulls, days, attempts }: Buffered): Promise<void> {
     // Sorted, so that two processes never wait for each other's rows crosswise.
     const pullRows = pulls
       .map(({ tag, ...rest }) => ({ ...rest, tag: tag ?? ("" as const) }))

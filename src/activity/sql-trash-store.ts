@@ -4,12 +4,10 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { actorOf, actorRow } from "./actor-columns.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { beforeNewest } from "./records.ts";
 import type { ActivityTables } from "./tables.ts";
 import { prepareTrashReading, prepareTrashWriting, type TrashRow } from "./trash-statements.ts";
 import type { NewTrashEntry, TrashEntry, TrashPage, TrashStore } from "./trash-store.ts";
-
-/** Larger than any id that a database gives. */
-const newest = Number.MAX_SAFE_INTEGER;
 
 /** The trash of names in the database of the records. */
 export class SqlTrashStore implements TrashStore {
@@ -36,7 +34,7 @@ export class SqlTrashStore implements TrashStore {
   }
 
   async list(page: TrashPage): Promise<readonly TrashEntry[]> {
-    const { repository, operation, before = newest, limit } = page;
+    const { repository, operation, before = beforeNewest, limit } = page;
     const args = { before, limit };
     if (operation !== undefined) {
       const filter = { ...args, operation, repository: repository ?? ("" as const) };

@@ -1,7 +1,8 @@
 /**
- * What the layout answers slowly, derived from it and kept in SQL: catalog, tags, referrers, and
- * who references a blob. It owns the tables and the queries. Everything in it can be made again
- * from the storage, which it refuses to know; it obeys the paging and the order of the OCI
+ * The room of the derived store: what the layout answers slowly, kept in SQL (catalog, tags,
+ * referrers, and who references a blob), and deleted at any time. It owns the tables, their
+ * queries, and the comparison with what the layout says. It refuses to know how the layout is read
+ * (callers bring values), HTTP, and users. It obeys the paging and the order of the OCI
  * distribution specification.
  */
 
@@ -49,11 +50,6 @@ export interface Page {
 }
 
 /**
- * The derived store: answers what the layout answers slowly, and can be deleted at any time.
- *
- * This room owns the tables, their queries, and the comparison with what the layout says. It does
- * not know how the layout is read (callers bring values), HTTP, or users.
- *
  * Everything here comes from the layout and is recorded after it, so it is never ahead of it.
  * All methods are safe to call from several processes at once; writes are idempotent.
  * All listings are in ASCII order of bytes, in both dialects.

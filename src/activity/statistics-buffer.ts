@@ -20,14 +20,14 @@ export interface DayTally {
   readonly count: number;
 }
 
-export interface Collected {
+export interface Buffered {
   readonly pulls: readonly PullTally[];
   readonly days: readonly DayTally[];
   readonly attempts: readonly Attempt[];
 }
 
-export interface CollectorOptions {
-  readonly write: (collected: Collected) => Promise<void>;
+export interface BufferOptions {
+  readonly write: (buffered: Buffered) => Promise<void>;
   readonly logger: Logger;
   readonly flushIntervalMs: number;
   /** Different pulls, or attempts, that are written without waiting for the interval. */
@@ -40,8 +40,8 @@ export interface CollectorOptions {
 type Growing<Tally> = { -readonly [Key in keyof Tally]: Tally[Key] };
 
 /** Adds up in memory what is not worth a write of its own. */
-export class Collector {
-  readonly #options: CollectorOptions;
+export class StatisticsBuffer {
+  readonly #options: BufferOptions;
   #pulls = new Map<string, Growing<PullTally>>();
   #days = new Map<string, Growing<DayTally>>();
   #attempts: Attempt[] = [];
@@ -52,7 +52,7 @@ export class Collector {
   #hasFailed = false;
   #isFull = false;
 
-  constructor(options: CollectorOptions) {
+  constructor(options: BufferOptions) {
     this.#options = options;
   }
 
@@ -67,11 +67,11 @@ export class Collector {
     this.#schedule();
   }
 
-  /** Writes all that was collected until now. What cannot be written is kept. */
+  /** Writes all that has come until now. What cannot be written is kept. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#flushing = this.#flushing.catch(() => undefined).then(() => this.#writeCollected());
+    this.#flushing = this.#flushing.catch(() => undefined).then(() => this.#writeBuffered());
     return this.#flushing;
   }
 
@@ -104,7 +104,7 @@ export class Collector {
     if (this.#pulls.size + this.#attempts.length > 0) this.#schedule();
   }
 
-  async #writeCollected(): Promise<void> {
+  async #writeBuffered(): Promise<void> {
     const pulls = [...this.#pulls.values()];
     const days = [...this.#days.values()];
     const attempts = this.#attempts;
