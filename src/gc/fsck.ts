@@ -1,3 +1,4 @@
+import { recordedRepositories } from "../metadata/recorded-repositories.ts";
 import { type Digest, isDigestAlgorithm, parseDigest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseTag } from "../oci/tag.ts";
@@ -56,29 +57,22 @@ async function* vanishedRepositories(
   { metadata, links, locks }: FsckParts,
   { repairs }: FsckOptions,
 ): AsyncGenerator<Finding> {
-  let after = "";
-  for (;;) {
-    const names = await metadata.listRecorded({ after, limit: 1_000 });
-    for (const name of names) {
-      if (seen.has(name)) continue;
-      const isGone = await locks.exclusive(repositoryLock(name), async () => {
-        // Pushed since the walk went by? Then it is there now.
-        if ((await links.listRevisions(name)).length > 0) return false;
-        if ((await links.listLayers(name)).length > 0) return false;
-        const { tags, manifests, blobs } = await metadata.snapshotOf(name);
-        if (tags.size + manifests.size + blobs.size === 0) return false;
-        if (repairs) await metadata.removeRepository(name);
-        return true;
-      });
-      if (!isGone) continue;
-      const text = "it is recorded, and nothing of it is in the storage";
-      const mend = async (): Promise<void> => undefined;
-      const suspect = { code: "metadata-differs", subject: name, text, mend } as const;
-      yield findingOf(suspect, { repository: name, isMended: repairs });
-    }
-    const last = names.at(-1);
-    if (last === undefined) return;
-    after = last;
+  for await (const name of recordedRepositories(metadata)) {
+    if (seen.has(name)) continue;
+    const isGone = await locks.exclusive(repositoryLock(name), async () => {
+      // Pushed since the walk went by? Then it is there now.
+      if ((await links.listRevisions(name)).length > 0) return false;
+      if ((await links.listLayers(name)).length > 0) return false;
+      const { tags, manifests, blobs } = await metadata.snapshotOf(name);
+      if (tags.size + manifests.size + blobs.size === 0) return false;
+      if (repairs) await metadata.removeRepository(name);
+      return true;
+    });
+    if (!isGone) continue;
+    const text = "it is recorded, and nothing of it is in the storage";
+    const mend = async (): Promise<void> => undefined;
+    const suspect = { code: "metadata-differs", subject: name, text, mend } as const;
+    yield findingOf(suspect, { repository: name, isMended: repairs });
   }
 }
 

@@ -3,6 +3,7 @@ import type { Database } from "../database/database.ts";
 import { type Placeholders, textsOf } from "../database/statement.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { blobId } from "./subqueries.ts";
 import type { MetadataTables } from "./tables.ts";
 
 type Query = Kysely<MetadataTables>;
@@ -293,10 +294,6 @@ function prepareTouching(database: Database<MetadataTables>) {
         .where("touched_at_ms", than, param.touchedAtMs),
     );
   return { touch: setWhereItIs("<"), lowerTouches: setWhereItIs(">") };
-}
-
-function blobId(query: Query, param: Placeholders<OfDigest>) {
-  return query.selectFrom("blobs").select("blobs.id").where("blobs.digest", "=", param.digest);
 }
 
 function isUnreferenced(eb: ExpressionBuilder<MetadataTables, "blobs">) {

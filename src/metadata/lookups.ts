@@ -4,6 +4,7 @@ import type { Placeholders } from "../database/statement.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
+import { blobId } from "./subqueries.ts";
 import type { MetadataTables } from "./tables.ts";
 
 type Query = Kysely<MetadataTables>;
@@ -77,10 +78,6 @@ export function prepareLookups(database: Database<MetadataTables>) {
       query.selectFrom("state").select("value").where("key", "=", param.key),
     ),
   };
-}
-
-function blobId(query: Query, param: Placeholders<{ readonly digest: Digest }>) {
-  return query.selectFrom("blobs").select("blobs.id").where("blobs.digest", "=", param.digest);
 }
 
 type Paged = { readonly after: string; readonly limit: number };

@@ -1,4 +1,3 @@
-import type { Kysely } from "kysely";
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Database, Transaction } from "../database/database.ts";
@@ -15,9 +14,9 @@ import {
   rowsOf,
 } from "./manifest-rows.ts";
 import type { BlobRecord, ManifestRecord, RepositoryContent, TagRecord } from "./metadata-store.ts";
+import { blobId } from "./subqueries.ts";
 import type { MetadataTables } from "./tables.ts";
 
-type Query = Kysely<MetadataTables>;
 /** As the database gives it: a number, or PostgreSQL's text. */
 export type RowId = number | string;
 
@@ -236,10 +235,6 @@ function prepareRepositoryStatements(database: Database<MetadataTables>) {
           ),
     ),
   };
-}
-
-function blobId(query: Query, param: Placeholders<{ readonly digest: Digest }>) {
-  return query.selectFrom("blobs").select("id").where("digest", "=", param.digest);
 }
 
 /** A new row begins its grace now. */

@@ -11,6 +11,7 @@ import type {
   RepositorySnapshot,
   TagRecord,
 } from "../metadata/metadata-store.ts";
+import { recordedRepositories } from "../metadata/recorded-repositories.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { LinkStore } from "../storage/link-store.ts";
@@ -363,27 +364,20 @@ export class Adoption {
   /** Repositories that are recorded but have no folder any more. */
   async #forgetVanished(seen: ReadonlySet<RepositoryName>): Promise<void> {
     const { metadata, locks, links } = this.#parts;
-    let after = "";
-    for (;;) {
-      const names = await metadata.listRecorded({ after, limit: 1000 });
-      for (const name of names) {
-        if (seen.has(name)) continue;
-        await locks.exclusive(repositoryLock(name), async () => {
-          // Pushed since the walk went by? Then it is there now.
-          if ((await links.listRevisions(name)).length > 0) return;
-          if ((await links.listLayers(name)).length > 0) return;
-          const recorded = await metadata.snapshotOf(name);
-          if (await this.#hasKnownAll()) {
-            await recordFoundMoves(name, { recorded, found: { tags: [] } }, this.#parts);
-          }
-          // Killed while it removed them, nobody may ever have listed these folders again.
-          await links.removeIfEmpty(name);
-          await metadata.removeRepository(name);
-        });
-      }
-      const last = names.at(-1);
-      if (last === undefined) return;
-      after = last;
+    for await (const name of recordedRepositories(metadata)) {
+      if (seen.has(name)) continue;
+      await locks.exclusive(repositoryLock(name), async () => {
+        // Pushed since the walk went by? Then it is there now.
+        if ((await links.listRevisions(name)).length > 0) return;
+        if ((await links.listLayers(name)).length > 0) return;
+        const recorded = await metadata.snapshotOf(name);
+        if (await this.#hasKnownAll()) {
+          await recordFoundMoves(name, { recorded, found: { tags: [] } }, this.#parts);
+        }
+        // Killed while it removed them, nobody may ever have listed these folders again.
+        await links.removeIfEmpty(name);
+        await metadata.removeRepository(name);
+      });
     }
   }
 }

@@ -1,4 +1,5 @@
 import { compareRepository } from "../metadata/compare.ts";
+import { recordedRepositories } from "../metadata/recorded-repositories.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Adoption } from "./adoption.ts";
 import type { RegistryParts } from "./context.ts";
@@ -20,17 +21,10 @@ export async function* verifyMetadata(
     seen.add(repository);
     for (const difference of await differencesOf(repository)) yield { repository, difference };
   }
-  let after = "";
-  for (;;) {
-    const names = await metadata.listRecorded({ after, limit: 1000 });
-    for (const repository of names) {
-      if (!seen.has(repository) && (await differencesOf(repository)).length > 0) {
-        yield { repository, difference: "the repository is recorded but not in the layout" };
-      }
+  for await (const repository of recordedRepositories(metadata)) {
+    if (!seen.has(repository) && (await differencesOf(repository)).length > 0) {
+      yield { repository, difference: "the repository is recorded but not in the layout" };
     }
-    const last = names.at(-1);
-    if (last === undefined) return;
-    after = last;
   }
 
   async function differencesOf(repository: RepositoryName): Promise<readonly string[]> {

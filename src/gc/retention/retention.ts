@@ -3,6 +3,7 @@ import type { Actor } from "../../activity/records.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { MetadataStore } from "../../metadata/metadata-store.ts";
+import { recordedRepositories } from "../../metadata/recorded-repositories.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { Tag } from "../../oci/tag.ts";
@@ -65,8 +66,6 @@ export interface RetentionResult {
 /** A plan is made again when it is older, because clients go on meanwhile. */
 const planAgeMsMax = 60_000;
 
-const namesPerPage = 1_000;
-
 /** Plans and carries out the rules of retention, one repository after the other. */
 export class Retention {
   readonly #parts: RetentionParts;
@@ -87,16 +86,8 @@ export class Retention {
 
   /** The repositories, by name: all, or the one that is asked for. */
   async *repositories(only?: RepositoryName): AsyncGenerator<RepositoryName> {
-    const { metadata } = this.#parts;
-    let after = "";
-    if (only !== undefined) return yield only;
-    for (;;) {
-      const names = await metadata.listRecorded({ after, limit: namesPerPage });
-      yield* names;
-      const last = names.at(-1);
-      if (last === undefined) return;
-      after = last;
-    }
+    if (only !== undefined) yield only;
+    else yield* recordedRepositories(this.#parts.metadata);
   }
 
   /** Deletes what the rules say. Ends early, without harm, on the run's signal. */
