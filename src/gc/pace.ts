@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { systemSleep } from "../base/pace.ts";
+import { systemSleep } from "../base/sleep.ts";
 
 /** Waits until so many blobs more may be looked at. */
 export type Pace = (count: number) => Promise<void>;

@@ -11,7 +11,7 @@ import { BlobStore } from "../storage/blob-store.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { blobKey, quarantinedBlobKey } from "../storage/layout.ts";
 import { Quarantine } from "../storage/quarantine.ts";
-import { type RoundOptions, Scrub, type ScrubState } from "./scrub.ts";
+import { Scrub, type ScrubRoundOptions, type ScrubState } from "./scrub.ts";
 
 class SetClock implements Clock {
   ms = 1_800_000_000_000;
@@ -63,7 +63,7 @@ async function rig() {
     await blobs.put(digest, bytesOf(text));
     return digest;
   };
-  const round = (options: Partial<RoundOptions> = {}): Promise<ScrubState> =>
+  const round = (options: Partial<ScrubRoundOptions> = {}): Promise<ScrubState> =>
     scrub.round({
       bytesPerSecond: undefined,
       isNew: true,

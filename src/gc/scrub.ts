@@ -1,7 +1,8 @@
+import { BytePace } from "../base/byte-pace.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Counter } from "../base/metrics.ts";
-import { Pace, type Sleep } from "../base/pace.ts";
+import type { Sleep } from "../base/sleep.ts";
 import type { MetadataStore } from "../metadata/metadata-store.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { quarantinedBlobKey } from "../storage/layout.ts";
@@ -23,7 +24,7 @@ export interface ScrubCounters {
   readonly unreadable: Counter;
 }
 
-export interface RoundOptions {
+export interface ScrubRoundOptions {
   /** Undefined for as fast as it goes. */
   readonly bytesPerSecond: number | undefined;
   /** True begins with the first blob; false goes on where the last round was interrupted. */
@@ -114,7 +115,7 @@ export class Scrub {
    *
    * @throws {Error} with a sentence when the storage cannot be read at all.
    */
-  async round(options: RoundOptions): Promise<ScrubState> {
+  async round(options: ScrubRoundOptions): Promise<ScrubState> {
     while (this.#running !== undefined) {
       this.#running.ends.abort();
       await this.#running.ended;
@@ -184,11 +185,11 @@ export class Scrub {
     return found;
   }
 
-  async #walk(options: RoundOptions): Promise<ScrubState> {
+  async #walk(options: ScrubRoundOptions): Promise<ScrubState> {
     const { blobs, clock, logger, sleep } = this.#parts;
     const { signal, bytesPerSecond } = options;
     const progress = new Progress(await this.#beginState(options.isNew));
-    const pace = new Pace({ bytesPerSecond, clock, sleep, signal });
+    const pace = new BytePace({ bytesPerSecond, clock, sleep, signal });
     let savedMs = clock.monotonicMs();
     let toldMs = savedMs;
     const onPiece = async (sizeBytes: number): Promise<void> => {

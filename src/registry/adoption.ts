@@ -1,8 +1,8 @@
 import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
-import type { Sleep } from "../base/pace.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
+import type { Sleep } from "../base/sleep.ts";
 import type {
   BlobRecord,
   ManifestRecord,

@@ -1,7 +1,7 @@
 import { type Clock, patientClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
-import { systemSleep } from "../base/pace.ts";
+import { systemSleep } from "../base/sleep.ts";
 import type { Config, UploadPurgingConfig } from "../config/config.ts";
 import { purgeStaleUploads } from "../gc/stale-uploads.ts";
 import type { Collection } from "./collection.ts";

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Counter, Metrics } from "../base/metrics.ts";
 import { KeyedMutex } from "../base/mutex.ts";
-import { systemSleep } from "../base/pace.ts";
+import { systemSleep } from "../base/sleep.ts";
 import type { RetentionConfig } from "../config/config.ts";
 import { fullSpeed, steadyPace } from "../gc/pace.ts";
 import type { RetentionPlan } from "../gc/retention/plan.ts";

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import manifest from "../../../package.json" with { type: "json" };
-import { Pace, systemSleep } from "../../base/pace.ts";
+import { BytePace } from "../../base/byte-pace.ts";
+import { systemSleep } from "../../base/sleep.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { CommandParts } from "../commands/command.ts";
 import { databaseLocations } from "../database-locations.ts";
@@ -45,7 +46,7 @@ export async function backUp(parts: CommandParts, options: BackupOptions): Promi
   const copy: RepositoryCopyOptions = {
     ...{ source, target, targetFolder, random, signal, counts },
     links: !options.isFullCopy,
-    pace: new Pace({ bytesPerSecond, clock, sleep: systemSleep, signal }),
+    pace: new BytePace({ bytesPerSecond, clock, sleep: systemSleep, signal }),
     isCollected: (digest) => isCollected(digest, parts),
     print: parts.print,
   };

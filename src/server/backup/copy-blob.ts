@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { link } from "node:fs/promises";
+import type { BytePace } from "../../base/byte-pace.ts";
 import { codeOf } from "../../base/errors.ts";
-import type { Pace } from "../../base/pace.ts";
 import type { Random } from "../../base/random.ts";
 import { algorithmOf, createHasher, type Digest } from "../../oci/digest.ts";
 import { blobKey, temporaryFolder } from "../../storage/layout.ts";
@@ -14,7 +14,7 @@ export interface BlobCopyOptions {
   /** Give the bytes a second name instead of copying them, where both are on one file system. */
   readonly links: boolean;
   readonly random: Random;
-  readonly pace: Pace;
+  readonly pace: BytePace;
 }
 
 /** What came of one blob. */

@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
+import { BytePace } from "../../base/byte-pace.ts";
 import { systemClock } from "../../base/clock.ts";
-import { Pace, systemSleep } from "../../base/pace.ts";
 import { systemRandom } from "../../base/random.ts";
+import { systemSleep } from "../../base/sleep.ts";
 import type { Config } from "../../config/config.ts";
 import { commandLogger } from "../command-logger.ts";
 import { databaseLocations } from "../database-locations.ts";
@@ -49,7 +50,7 @@ export async function restoreBackup(config: Config, options: RestoreOptions): Pr
     await target.objects.put(markerKey, new TextEncoder().encode(marker));
     const counts = newCounts();
     const { signal, print } = options;
-    const pace = new Pace({ ...parts, bytesPerSecond: undefined, sleep: systemSleep, signal });
+    const pace = new BytePace({ ...parts, bytesPerSecond: undefined, sleep: systemSleep, signal });
     // A backup has no trash.
     const isCollected = async (): Promise<boolean> => false;
     const copy = { source, target, targetFolder: rootFolder, links: false, pace, ...parts };

@@ -1,14 +1,7 @@
-import { setTimeout as sleepFor } from "node:timers/promises";
 import type { Clock } from "./clock.ts";
+import type { Sleep } from "./sleep.ts";
 
-/** Resolves after `delayMs`, or earlier when the signal is aborted. */
-export type Sleep = (delayMs: number, signal: AbortSignal) => Promise<void>;
-
-export const systemSleep: Sleep = async (delayMs, signal) => {
-  await sleepFor(delayMs, undefined, { signal, ref: false }).catch(() => undefined);
-};
-
-export interface PaceOptions {
+export interface BytePaceOptions {
   /** Undefined for as fast as it goes. */
   readonly bytesPerSecond: number | undefined;
   readonly clock: Clock;
@@ -20,12 +13,12 @@ export interface PaceOptions {
 const burstMs = 200;
 
 /** Holds a background work to so many bytes a second. */
-export class Pace {
-  readonly #options: PaceOptions;
+export class BytePace {
+  readonly #options: BytePaceOptions;
   /** When all bytes so far are paid for, on the monotonic clock. */
   #paidAtMs = 0;
 
-  constructor(options: PaceOptions) {
+  constructor(options: BytePaceOptions) {
     this.#options = options;
   }
 

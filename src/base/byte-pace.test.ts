@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { Pace } from "./pace.ts";
+import { BytePace } from "./byte-pace.ts";
 
 function pacedBy(bytesPerSecond: number | undefined) {
   const ends = new AbortController();
   let nowMs = 1_000;
   const slept: number[] = [];
-  const pace = new Pace({
+  const pace = new BytePace({
     bytesPerSecond,
     clock: { nowMs: () => 0, monotonicMs: () => nowMs },
     sleep: async (delayMs) => {
