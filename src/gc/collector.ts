@@ -1,8 +1,11 @@
 /**
- * Live garbage collection, and what else keeps a registry clean while it serves: blobs that no
- * manifest needs, links that lead nowhere, empty repositories, uploads without a sign of life.
+ * The room of what is not needed any more, and how it goes while the registry serves: blobs that no
+ * manifest needs, links that lead nowhere, empty repositories, uploads without a sign of life, tags
+ * that a rule lets go; and of the bytes' health, which scrub and fsck look after. It owns the
+ * decision that something is garbage, and refuses to know HTTP and users. The rule above the
+ * others: what cannot be read is never a reason to delete; it freezes what it may need.
  *
- * It decides by rows, never by walking the storage, and ends things in two steps:
+ * Live collection, here, decides by rows, never by walking the storage, and ends things in two steps:
  *
  *     unreferenced, nobody told of it for the grace time
  *        │  under its exclusive lock, all checked again
@@ -12,8 +15,7 @@
  *        ▼
  *     links durable gone, then bytes, then rows
  *
- * Killed anywhere, it starts again: every step is a rename or can be repeated. It refuses to know
- * HTTP and users. What cannot be read is never a reason to delete: it freezes what it may need.
+ * Killed anywhere, it starts again: every step is a rename or can be repeated.
  */
 import { type Clock, patientClock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
@@ -24,7 +26,7 @@ import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
 import { batchesAtOnce, batchesOf, batchSize, inBatches } from "./batches.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { collectedBlobs } from "./collected-blobs.ts";
-import { type Keeper, type Keepers, keepersOf, type Undo } from "./keepers.ts";
+import { type Keeper, type Keepers, keepersOf, type Restorable } from "./keepers.ts";
 import type { Pace } from "./pace.ts";
 import { clearRemnants, endBlobs, removeEmptyRepositories, removeLooseLinks } from "./tidying.ts";
 import { walkRows } from "./walk-rows.ts";
@@ -34,7 +36,7 @@ export type CollectorParts = Pick<
   RegistryContext,
   "blobs" | "links" | "metadata" | "activity" | "locks" | "leases" | "adoption"
 > & {
-  readonly undo: Undo;
+  readonly undo: Restorable;
   readonly clock: Clock;
   readonly logger: Logger;
 };

@@ -4,16 +4,6 @@ import type { Digest } from "../oci/digest.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import type { Pace } from "./pace.ts";
 
-/**
- * Bytes that no row knows: a crash came between publishing a blob and linking it, or Distribution
- * left it behind. They get a row and with it their grace, and collection comes to them in time.
- *
- * On its way it takes back what a clock that was ahead has written: marks and leases from the future
- * count from now. So it is for a clock that can be believed.
- *
- * Walks the folders of blobs a few at a time and remembers where it was, so that it never costs
- * more than a moment; once around takes hours, and nothing waits for it.
- */
 export interface InventoryOptions {
   /** Folders to look at, from where the last call ended; there are at most 256 an algorithm. */
   readonly folders: number | "all";
@@ -30,7 +20,18 @@ const cursorKey = "gc.inventory-cursor";
 /** Names in the trash that are looked at without a pause. */
 const trashedPerTurn = 100;
 
-/** Returns how many blobs got a row. */
+/**
+ * Bytes that no row knows: a crash came between publishing a blob and linking it, or Distribution
+ * left it behind. They get a row and with it their grace, and collection comes to them in time.
+ *
+ * On its way it takes back what a clock that was ahead has written: marks and leases from
+ * the future count from now. So it is for a clock that can be believed.
+ *
+ * Walks the folders of blobs a few at a time and remembers where it was, so that it never costs
+ * more than a moment; once around takes hours, and nothing waits for it.
+ *
+ * @returns how many blobs got a row.
+ */
 export async function takeInventory(parts: Parts, options: InventoryOptions): Promise<number> {
   const { blobs, metadata } = parts;
   let found = await inventoryOfTrash(parts, options);

@@ -10,10 +10,8 @@ import type { RegistryContext } from "../registry/context.ts";
  */
 export type Keeper = "reference" | "freeze" | "undo" | "lease" | "trash";
 
-/** What was deleted and can be taken back. */
-export interface Undo {
-  keptAmong(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
-}
+/** What was deleted and can be taken back: the trash of names, or a view of it. */
+export type Restorable = Pick<TrashStore, "keptAmong">;
 
 /** What keeps each of some blobs; one that nothing keeps is not in it. */
 export type Keepers = ReadonlyMap<Digest, Keeper>;
@@ -22,7 +20,7 @@ export type Keepers = ReadonlyMap<Digest, Keeper>;
 const entriesMax = 100;
 
 /** As `trash` will be when a round has forgotten what can no longer be taken back. */
-export function withoutExpired(trash: Pick<TrashStore, "keepersOf">, clock: Clock): Undo {
+export function withoutExpired(trash: Pick<TrashStore, "keepersOf">, clock: Clock): Restorable {
   return {
     keptAmong: async (digests) => {
       const kept = new Set<Digest>();
@@ -39,18 +37,18 @@ export function isExpired({ expiresAtMs }: TrashEntry, clock: Clock): boolean {
   return expiresAtMs < clock.nowMs();
 }
 
-type Parts = Pick<RegistryContext, "metadata" | "leases" | "links"> & { readonly undo: Undo };
+type Parts = Pick<RegistryContext, "metadata" | "leases" | "links"> & { readonly undo: Restorable };
 
 /** The first thing that keeps each of the blobs from going to the trash. */
 export async function keepersOf(blobs: readonly BlobState[], parts: Parts): Promise<Keepers> {
-  const undone = await parts.undo.keptAmong(blobs.map((blob) => blob.digest));
+  const keptForUndo = await parts.undo.keptAmong(blobs.map((blob) => blob.digest));
   const hasFrozen = await parts.metadata.collection.hasFrozen();
   const keepers = new Map<Digest, Keeper>();
   for (const blob of blobs) {
-    const isUndone = undone.has(blob.digest);
+    const isKeptForUndo = keptForUndo.has(blob.digest);
     const keeper = hasFrozen
-      ? await keeperBesideFrozen(blob, isUndone, parts)
-      : keeperOf(blob, isUndone, parts);
+      ? await keeperBesideFrozen(blob, isKeptForUndo, parts)
+      : keeperOf(blob, isKeptForUndo, parts);
     if (keeper !== undefined) keepers.set(blob.digest, keeper);
   }
   return keepers;
@@ -58,11 +56,11 @@ export async function keepersOf(blobs: readonly BlobState[], parts: Parts): Prom
 
 function keeperOf(
   blob: BlobState,
-  isUndone: boolean,
+  isKeptForUndo: boolean,
   { leases }: Pick<Parts, "leases">,
 ): Keeper | undefined {
   if (blob.isReferenced) return "reference";
-  if (isUndone) return "undo";
+  if (isKeptForUndo) return "undo";
   if (leases.isFresh(blob.digest) || blob.touchedAtMs >= leases.touchedBeforeMs()) return "lease";
   return blob.trashedAtMs === undefined ? undefined : "trash";
 }
@@ -70,10 +68,10 @@ function keeperOf(
 /** Where some repository cannot be read whole. */
 async function keeperBesideFrozen(
   blob: BlobState,
-  isUndone: boolean,
+  isKeptForUndo: boolean,
   parts: Parts,
 ): Promise<Keeper | undefined> {
-  const keeper = keeperOf(blob, isUndone, parts);
+  const keeper = keeperOf(blob, isKeptForUndo, parts);
   if (keeper === "reference") return keeper;
   if (await parts.metadata.collection.isFrozen(blob.digest)) return "freeze";
   if (keeper === "undo" || keeper === "lease") return keeper;

@@ -1,9 +1,3 @@
-/**
- * What is not needed any more, and how it goes without stopping the registry. This room owns the
- * decision that something is garbage; it refuses to know of the wire. The rule above the others:
- * what cannot be read is never a reason to delete.
- */
-
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";

@@ -50,7 +50,7 @@ export const mainFiles: Readonly<Record<string, string>> = {
   activity: "activity-store.ts",
   auth: "authenticator.ts",
   registry: "registry.ts",
-  gc: "stale-uploads.ts",
+  gc: "collector.ts",
   http: "wire.ts",
   server: "serve.ts",
   cli: "command-line.ts",
