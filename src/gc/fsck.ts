@@ -7,6 +7,7 @@ import {
   blobsFolder,
   layersFolder,
   layersName,
+  leftOverAgeMs,
   manifestsName,
   quarantinedBlobKey,
   quarantinedLinksFolder,
@@ -25,9 +26,6 @@ import {
   type FsckRun,
   hashBlob,
 } from "./fsck-repository.ts";
-
-/** A temporary file lives for milliseconds; one that is so old was left by a crash. */
-const leftOverAgeMs = 3_600_000;
 
 /**
  * Compares tags, manifests, blobs and metadata with each other while the registry serves, one

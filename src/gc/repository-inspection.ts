@@ -6,6 +6,7 @@ import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { RegistryContext } from "../registry/context.ts";
+import { storedManifestSizeBytesMax } from "../registry/manifest-reader.ts";
 import { isChildRequired } from "../registry/policy.ts";
 import {
   layerLinkKey,
@@ -13,13 +14,9 @@ import {
   tagCurrentKey,
   tagIndexFolder,
   tagIndexKey,
-  trashedBlobKey,
 } from "../storage/layout.ts";
 import type { Quarantine } from "../storage/quarantine.ts";
 import type { Suspect } from "./findings.ts";
-
-/** As the reader of manifests has it: what is larger is none. */
-const manifestSizeBytesMax = 8 << 20;
 
 type Parts = Pick<
   RegistryContext,
@@ -155,8 +152,10 @@ export class RepositoryInspection {
     const { blobs } = this.#parts;
     const sizeBytes = await blobs.sizeOf(digest);
     if (sizeBytes === undefined) return { kind: "absent" };
-    if (sizeBytes > manifestSizeBytesMax) return { kind: "foreign" };
-    const bytes = await blobs.read(digest, manifestSizeBytesMax).catch(() => "unreadable" as const);
+    if (sizeBytes > storedManifestSizeBytesMax) return { kind: "foreign" };
+    const bytes = await blobs
+      .read(digest, storedManifestSizeBytesMax)
+      .catch(() => "unreadable" as const);
     if (bytes === undefined) return { kind: "absent" };
     if (bytes === "unreadable") return { kind: "unreadable" };
     if (digestOf(bytes, algorithmOf(digest)) !== digest) return { kind: "corrupt" };
@@ -271,13 +270,9 @@ export class RepositoryInspection {
   }
 
   async #whereabouts(digest: Digest): Promise<"stored" | "trash" | "nowhere"> {
-    const { blobs, objects } = this.#parts;
+    const { blobs } = this.#parts;
     if ((await blobs.sizeOf(digest)) !== undefined) return "stored";
-    const key = trashedBlobKey(digest);
-    for (const place of [key, `${key}/data`]) {
-      if ((await objects.stat(place)) !== undefined) return "trash";
-    }
-    return "nowhere";
+    return (await blobs.sizeInTrash(digest)) === undefined ? "nowhere" : "trash";
   }
 }
 

@@ -8,8 +8,11 @@ import { mediaTypes } from "../oci/media-type.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 
-/** Distribution accepted up to 4 MiB; what lies in a volume may be a little larger. */
-const manifestSizeBytesMax = 8 << 20;
+/**
+ * Distribution accepted up to 4 MiB; what lies in a volume may be a little larger. What is larger
+ * still is no manifest.
+ */
+export const storedManifestSizeBytesMax = 8 << 20;
 const configSizeBytesMax = 1 << 20;
 /** Manifests are small and asked for all the time; the bytes of a digest never change. */
 const cacheSizeBytes = 16 << 20;
@@ -31,7 +34,7 @@ export class ManifestReader {
   async bytes(digest: Digest): Promise<Uint8Array | undefined> {
     const cached = this.#cache.get(digest);
     if (cached !== undefined) return cached.bytes;
-    const bytes = await this.#blobs.read(digest, manifestSizeBytesMax);
+    const bytes = await this.#blobs.read(digest, storedManifestSizeBytesMax);
     if (bytes === undefined || digestOf(bytes, algorithmOf(digest)) !== digest) return undefined;
     this.#cache.set(digest, { bytes });
     return bytes;

@@ -36,6 +36,12 @@ export const blobsFolder = `${root}/blobs`;
 /** What Berth keeps beside the layout; Distribution never looks there. */
 export const berthFolder = "berth";
 export const temporaryFolder = `${berthFolder}/tmp`;
+/**
+ * A temporary file lives for milliseconds. One that is so old was left by a crash, and goes at the
+ * next start; a younger one may be on its way in another process, for commands open the store
+ * beside the server.
+ */
+export const leftOverAgeMs = 3_600_000;
 export const quarantineFolder = `${berthFolder}/quarantine`;
 export const quarantinedLinksFolder = `${quarantineFolder}/links`;
 /** Folders inside a repository's; no component of a repository name can start with `_`. */
@@ -53,7 +59,7 @@ export function blobKey(digest: Digest): string {
 }
 
 /** Blobs on their way out. Not part of Distribution's layout: it never looks there. */
-const trashedBlobsFolder = "berth/trash/blobs";
+const trashedBlobsFolder = `${berthFolder}/trash/blobs`;
 
 /** Flat: there are few at a time, and one folder is synced once for all of them. */
 export function trashedBlobFolder(algorithm: DigestAlgorithm): string {

@@ -4,7 +4,7 @@ import { codeOf } from "../../base/errors.ts";
 import { inParallel } from "../../base/in-parallel.ts";
 import { LeastRecent } from "../../base/least-recent.ts";
 import type { Random } from "../../base/random.ts";
-import { temporaryFolder } from "../layout.ts";
+import { leftOverAgeMs, temporaryFolder } from "../layout.ts";
 import type { Appender, Content, ObjectStat, ObjectStore } from "../object-store.ts";
 import { DegradingFileSystem, type SyncFailure } from "./degrading-file-system.ts";
 import type { FileStat, FileSystem } from "./file-system.ts";
@@ -23,12 +23,6 @@ export interface FilesystemOptions {
   /** Told once, when a failed sync has ended all writing until the store is opened anew. */
   readonly onDegraded?: (failure: SyncFailure) => void;
 }
-
-/**
- * A temporary file lives for milliseconds. One that is so old was left by a crash; a younger one
- * may be on its way in another process, for commands open the store beside the server.
- */
-const leftOverAgeMs = 3_600_000;
 
 /**
  * Objects as files below one folder.
