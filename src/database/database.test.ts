@@ -1,3 +1,4 @@
+import { Database as Connection } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -103,10 +104,15 @@ function databaseSuite(name: string, locate: () => Promise<DatabaseLocation>): v
         await goOn.promise;
       });
       await written.promise;
-      const reading = Promise.resolve(database.all(notes.all, { after: "" }));
+      let hasRead = false;
+      const reading = Promise.resolve(database.all(notes.all, { after: "" })).finally(() => {
+        hasRead = true;
+      });
       const isMemory = database.dialect === "sqlite" && name.includes("memory");
       // In memory there is one connection only, and the reader waits for the writer.
       if (!isMemory) expect(await reading).toEqual([]);
+      await Bun.sleep(1);
+      expect(hasRead).toBe(!isMemory);
       goOn.resolve();
       await transaction;
       expect(await reading).toEqual(isMemory ? [{ text: "late" }] : []);
@@ -236,6 +242,23 @@ if (skipped === undefined) {
 }
 
 describe("a SQLite file", () => {
+  test("that another process is changing is waited for when it is opened", async () => {
+    const path = nextFile();
+    await (await open({ kind: "sqlite", path })).close();
+    const other = new Connection(path, { readwrite: true });
+    other.run("begin immediate");
+    // With one migration more, so that there is something to write.
+    const more = [
+      ...migrations,
+      { name: "more", statements: () => ["create table more (id integer)"] },
+    ];
+    const opening = open({ kind: "sqlite", path }, more);
+    await Bun.sleep(30);
+    other.run("rollback");
+    other.close();
+    await (await opening).close();
+  });
+
   test("is made anew after it was deleted, also when its log is still there", async () => {
     const path = nextFile();
     const database = await open({ kind: "sqlite", path });

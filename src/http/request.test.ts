@@ -65,8 +65,9 @@ describe("a target", () => {
   const hostHeader = new Headers({ host: "a" });
 
   test("without a Host header is of HTTP/1.0, and taken", () => {
-    const { path, query } = parseTarget("/v2/_catalog?n=1", 100, new Headers());
-    expect([path, query.get("n")]).toEqual(["/v2/_catalog", "1"]);
+    const { host, path, query } = parseTarget("/v2/_catalog?n=1", 100, new Headers());
+    // Absolute URLs are made of it: an empty one would give `http:///v2/`.
+    expect([host, path, query.get("n")]).toEqual(["localhost", "/v2/_catalog", "1"]);
   });
 
   test("is taken apart into host, decoded path and query", () => {

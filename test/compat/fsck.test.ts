@@ -333,6 +333,12 @@ describe("damaged bytes", () => {
       expect(lines).toContain(ofNeeded);
       expect(lines).toContain(ofIdle);
     }
+    const checked = (await run("fsck")).lines.filter((line) => line.includes("quarantined-blob"));
+    expect(checked).toHaveLength(2);
+    for (const digest of [needed, idle]) {
+      const key = `berth/quarantine/sha256/${hexOf(digest)}`;
+      expect(checked.some((line) => line.startsWith("notice") && line.includes(key))).toBe(true);
+    }
     for (const digest of [needed, idle]) rmSync(file(digest));
     expect((await run("scrub status")).lines).toContain("nothing is in quarantine");
   });
