@@ -7,7 +7,7 @@ import { purgeStaleUploads } from "../gc/stale-uploads.ts";
 import type { Collection } from "./collection.ts";
 import { serverMetrics } from "./metrics.ts";
 import type { OpenRegistry } from "./open-registry.ts";
-import { systemEvery } from "./periodic.ts";
+import { systemEvery, timerMsMax } from "./periodic.ts";
 import type { RetentionRuns } from "./retention-runs.ts";
 
 interface Parts {
@@ -27,9 +27,6 @@ export interface BackgroundWorks {
   ended(): Promise<void>;
 }
 
-/** The longest time that a timer can wait; a longer one would fire at once, again and again. */
-const timerMsMax = 2 ** 31 - 1;
-
 /** How long after a database takes writes again it is brought up to date at the latest. */
 const settleIntervalMs = 15_000;
 
@@ -46,10 +43,14 @@ export function startBackgroundWorks(
 ): BackgroundWorks {
   const { config, metrics, ends } = parts;
   const { adoption } = opened.registry;
+  const isReadOnly = config.storage.maintenance.readOnly.isEnabled;
   const running = new Set<Promise<void>>();
   const start = (work: Promise<void>): void => {
     running.add(work);
     void work.finally(() => running.delete(work));
+  };
+  const repeat = (intervalMs: number, work: () => void): void => {
+    ends.signal.addEventListener("abort", systemEvery(intervalMs, work));
   };
   const adopting = adoption.run(ends.signal);
   start(adopting.then(() => adoption.retry(systemSleep, ends.signal)));
@@ -67,14 +68,13 @@ export function startBackgroundWorks(
     ...serverMetrics.adoptionCheckedRepositories,
     read: () => adoption.progress().checked,
   });
-  if (config.gc.isEnabled && !config.storage.maintenance.readOnly.isEnabled) {
+  if (config.gc.isEnabled && !isReadOnly) {
     start(collectNowAndThen(parts, { collection, adopting }));
   }
-  const stopSettling = systemEvery(settleIntervalMs, () => {
+  repeat(settleIntervalMs, () => {
     if (!settling) start(settle());
   });
-  ends.signal.addEventListener("abort", stopSettling);
-  if (retention.hasRules && !config.storage.maintenance.readOnly.isEnabled) {
+  if (retention.hasRules && !isReadOnly) {
     start(adopting.then(() => retention.runNowAndThen(ends.signal)));
   }
   const { uploadPurging } = config.storage.maintenance;
@@ -84,21 +84,14 @@ export function startBackgroundWorks(
     const purgeNow = (): void => start(purge({ ...parts, clock }, opened, uploadPurging));
     // Not at the start, when there is enough to do, and not a whole interval later: a registry
     // that is restarted every night would never purge.
-    const first = setTimeout(purgeNow, Math.min(intervalMs, firstPurgeMsMax));
-    const timer = setInterval(purgeNow, intervalMs);
-    first.unref();
-    timer.unref();
-    ends.signal.addEventListener("abort", () => {
-      clearTimeout(first);
-      clearInterval(timer);
-    });
+    const first = setTimeout(purgeNow, Math.min(intervalMs, firstPurgeMsMax)).unref();
+    ends.signal.addEventListener("abort", () => clearTimeout(first));
+    repeat(intervalMs, purgeNow);
   }
   start(opened.scrub.countQuarantined().catch(() => undefined));
   // Not where nothing may be written: what is damaged could not be moved aside.
-  if (config.scrub.isEnabled && !config.storage.maintenance.readOnly.isEnabled) {
-    const timer = setInterval(() => start(scrub(parts, opened)), scrubCheckMs);
-    timer.unref();
-    ends.signal.addEventListener("abort", () => clearInterval(timer));
+  if (config.scrub.isEnabled && !isReadOnly) {
+    repeat(scrubCheckMs, () => start(scrub(parts, opened)));
   }
   return {
     adopted: () => adopting,

@@ -4,6 +4,9 @@
  */
 export type Every = (intervalMs: number, work: () => void) => () => void;
 
+/** The longest time that a timer can wait; a longer one would fire at once, again and again. */
+export const timerMsMax = 2 ** 31 - 1;
+
 export const systemEvery: Every = (intervalMs, work) => {
   const timer = setInterval(work, intervalMs);
   timer.unref();

@@ -13,6 +13,7 @@ import type { Actor } from "../registry/actor.ts";
 import { immutablePattern } from "../registry/policy.ts";
 import { serverMetrics } from "./metrics.ts";
 import type { OpenRegistry } from "./open-registry.ts";
+import { timerMsMax } from "./periodic.ts";
 
 export interface RetentionOptions {
   readonly opened: OpenRegistry;
@@ -32,9 +33,6 @@ export interface RunChoice {
   readonly isFull: boolean;
   readonly say?: (deletion: Deletion) => void;
 }
-
-/** The longest time that a timer can wait. */
-const timerMsMax = 2 ** 31 - 1;
 
 /** A registry that is restarted every night would never come to an interval of a day. */
 const firstRunMsMax = 30 * 60_000;

@@ -7,7 +7,12 @@ import type { Digest } from "../../oci/digest.ts";
 import type { CommandParts } from "../commands/command.ts";
 import { databaseLocations } from "../database-locations.ts";
 import { type BackupRecord, backupRecordKey, writeBackupRecord } from "./backup-record.ts";
-import { type CopyCounts, copyRepository, type RepositoryCopyOptions } from "./copy-repository.ts";
+import {
+  type CopyCounts,
+  copyRepository,
+  newCounts,
+  type RepositoryCopyOptions,
+} from "./copy-repository.ts";
 import { copyRecords, recordsName } from "./records.ts";
 import { openStores, type Stores } from "./stores.ts";
 
@@ -114,11 +119,6 @@ function beginRecord(parts: CommandParts, source: string): BackupRecord {
     source,
     records: parts.config.database.kind === "postgresql" ? "postgresql" : recordsName,
   };
-}
-
-export function newCounts(): CopyCounts {
-  const copied = { copiedBlobs: 0, copiedBytes: 0, linkedBlobs: 0 };
-  return { repositories: 0, tags: 0, manifests: 0, blobs: 0, ...copied, broken: 0 };
 }
 
 /**

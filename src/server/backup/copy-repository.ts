@@ -20,6 +20,11 @@ export interface CopyCounts {
   broken: number;
 }
 
+export function newCounts(): CopyCounts {
+  const copied = { copiedBlobs: 0, copiedBytes: 0, linkedBlobs: 0 };
+  return { repositories: 0, tags: 0, manifests: 0, blobs: 0, ...copied, broken: 0 };
+}
+
 export interface RepositoryCopyOptions extends BlobCopyOptions {
   readonly counts: CopyCounts;
   readonly signal: AbortSignal;

@@ -8,9 +8,8 @@ import type { Config } from "../../config/config.ts";
 import { commandLogger } from "../command-logger.ts";
 import { databaseLocations } from "../database-locations.ts";
 import { isServed } from "../run-command.ts";
-import { newCounts } from "./backup.ts";
 import { type BackupRecord, backupRecordKey, readBackupRecord } from "./backup-record.ts";
-import { type CopyCounts, copyRepository } from "./copy-repository.ts";
+import { type CopyCounts, copyRepository, newCounts } from "./copy-repository.ts";
 import { copyRecords, recordsName } from "./records.ts";
 import { openStores, type Stores } from "./stores.ts";
 

@@ -1,17 +1,17 @@
 import { backUp } from "../backup/backup.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import { rateIn } from "./rate.ts";
 import { countText } from "./text.ts";
 
 /** `berth backup DIR [--full-copy] [--rate N]` */
 export async function backup(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const { print, config, signal } = parts;
   await parts.adopted();
-  const rate = args.optionalText("rate");
   const targetFolder = args.text("folder");
   const result = await backUp(parts, {
     targetFolder,
     isFullCopy: args.flag("fullCopy"),
-    bytesPerSecond: rate === undefined ? undefined : bytesOf(rate),
+    bytesPerSecond: rateIn(args),
   });
   signal.throwIfAborted();
   const { repositories, tags, manifests, blobs } = result;
@@ -36,11 +36,4 @@ export async function backup(parts: CommandParts, args: CommandArguments): Promi
     print(`${are} broken at the source: see berth fsck`);
   }
   return result.broken === 0 ? 0 : 1;
-}
-
-/** @throws {Error} with a sentence. */
-function bytesOf(rate: string): number {
-  const megabytes = Number(rate);
-  if (!(megabytes > 0)) throw new Error(`${rate} is no rate: give megabytes a second, such as 100`);
-  return megabytes * 1e6;
 }

@@ -6,6 +6,7 @@ import {
   type ExitCode,
   refuseWhenReadOnly,
 } from "./command.ts";
+import { countText } from "./text.ts";
 
 /** Of notices of one kind so many are printed; a volume can have a hundred thousand. */
 const noticesPrinted = 10;
@@ -36,8 +37,8 @@ export async function fsckCommand(parts: CommandParts, args: CommandArguments): 
   }
   const { error, notice, mended, mendable } = counts;
   const repaired = repairs ? `, ${mended} mended` : "";
-  const verdict = error === 0 ? "clean" : numbered(error, "error");
-  print(`${verdict}${repaired}, ${numbered(notice, "notice")}`);
+  const verdict = error === 0 ? "clean" : countText(error, "error");
+  print(`${verdict}${repaired}, ${countText(notice, "notice")}`);
   if (mendable > 0 && !repairs) print(`--repair mends ${mendable} of them without loss`);
   return error === 0 ? 0 : 1;
 }
@@ -45,8 +46,4 @@ export async function fsckCommand(parts: CommandParts, args: CommandArguments): 
 function lineOf({ code, repository, subject, text, outcome }: Finding): string {
   const where = repository === undefined || repository === subject ? "" : `${repository} `;
   return `${outcome.padEnd(7)} ${code}: ${where}${subject}: ${text}`;
-}
-
-function numbered(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }

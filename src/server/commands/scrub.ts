@@ -7,6 +7,7 @@ import {
   type ExitCode,
   refuseWhenReadOnly,
 } from "./command.ts";
+import { rateIn } from "./rate.ts";
 
 /**
  * `berth scrub [--full-speed | --rate N] [--continue]`: hashes every blob again, and ends with 1
@@ -19,7 +20,9 @@ export async function scrub(parts: CommandParts, args: CommandArguments): Promis
   await parts.adopted();
   let damaged = 0;
   const state = await opened.scrub.round({
-    bytesPerSecond: args.flag("fullSpeed") ? undefined : rateOf(args, config.scrub),
+    bytesPerSecond: args.flag("fullSpeed")
+      ? undefined
+      : (rateIn(args) ?? config.scrub.rateBytesPerSecond),
     isNew: !args.flag("continue"),
     signal,
     onProgress: (now) => print(`${shareOf(now)} looked at: ${countsOf(now)}`),
@@ -83,15 +86,6 @@ async function printQuarantine(
         : `waits for a push to ${user}; if nobody has it any more`;
     print(`  ${digest}  ${fate}: rm ${join(dataFolder, quarantinedBlobKey(digest))}`);
   }
-}
-
-/** @throws {Error} with a sentence. */
-function rateOf(args: CommandArguments, byDefault: { readonly rateBytesPerSecond: number }) {
-  const text = args.optionalText("rate");
-  if (text === undefined) return byDefault.rateBytesPerSecond;
-  const megabytes = Number(text);
-  if (!(megabytes > 0)) throw new Error(`${text} is no rate: give megabytes a second, such as 100`);
-  return megabytes * 1e6;
 }
 
 function countsOf({ blobs, bytes, corrupt, unreadable }: ScrubState): string {

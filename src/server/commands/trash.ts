@@ -8,7 +8,7 @@ import {
 } from "./command.ts";
 import { repositoryNamed } from "./names.ts";
 import { restoreOptionsIn, sayRestored } from "./restore.ts";
-import { actorText, nameText, sizeText, timeText } from "./text.ts";
+import { actorText, countText, nameText, sizeText, timeText } from "./text.ts";
 
 /** `berth trash ls [REPO]`: what can be taken back, the newest first. */
 export async function listTrash(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
@@ -58,8 +58,10 @@ export async function purgeTrash(parts: CommandParts, args: CommandArguments): P
   refuseWhenReadOnly(parts);
   const entries = await entriesIn(parts, args);
   await parts.opened.registry.undo.purge(entries, actorIn(args, "berth trash purge"));
-  const count = entries.length === 1 ? "1 entry" : `${entries.length} entries`;
-  parts.print(`${count} purged; what nothing else needs goes with the next rounds of collection`);
+  parts.print(
+    `${countText(entries.length, "entry")} purged; what nothing else needs goes with the next ` +
+      "rounds of collection",
+  );
   return 0;
 }
 
