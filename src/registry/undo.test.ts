@@ -135,6 +135,22 @@ describe("a tag that was moved", () => {
     expect(await rig.pulled(app, "v1")).toBe(first);
   });
 
+  test("stays where a push has set it between the look and the lock", async () => {
+    const rig = await opened();
+    const first = await rig.image(app, "one", { tag: "v1" });
+    await rig.registry.manifests.remove(app, { kind: "tag", tag: v1 }, anna);
+    const { trash } = rig.activity;
+    const ofManifest = trash.ofManifest.bind(trash);
+    let pushed: Promise<string> | undefined;
+    trash.ofManifest = async (...asked) => {
+      await (pushed ??= rig.image(app, "two", { tag: "v1" }));
+      return ofManifest(...asked);
+    };
+    const { outcome } = await rig.registry.undo.restoreTag(app, { tag: v1, digest: first }, gently);
+    expect(outcome).toEqual({ kind: "moved", current: (await pushed) as never });
+    expect(await rig.pulled(app, "v1")).toBe((await pushed) as never);
+  });
+
   test("stays where a push has moved it while its old manifest is deleted", async () => {
     const rig = await opened();
     const first = await rig.image(app, "one", { tag: "v1" });

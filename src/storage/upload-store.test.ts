@@ -68,3 +68,28 @@ test("bytes that came before the source broke off are kept and hashed", async ()
   const found = (await store.find(name, begun.id)) ?? expect.unreachable();
   expect(found).toMatchObject({ offset: 4, digest: digestOf("kept") });
 });
+
+test("a session that is cancelled while its bytes come does not come back to life", async () => {
+  const objects = new MemoryStore(systemClock);
+  const store = openStore(objects);
+  const begun = await store.begin(name, { owner: "", algorithm: "sha256" });
+  const folder = store.dataKey(begun).replace(/\/data$/, "");
+  async function* cancelledHalfway(): AsyncGenerator<Uint8Array> {
+    yield* piecesOf("first half");
+    await store.remove(begun);
+    yield* piecesOf("second half");
+  }
+  expect(store.append(begun, cancelledHalfway())).rejects.toThrow("is not known");
+  expect(await objects.list(folder)).toEqual([]);
+});
+
+test("what is written to after the purge has listed it is not purged", async () => {
+  const store = openStore(new MemoryStore(systemClock));
+  const begun = await store.begin(name, { owner: "", algorithm: "sha256" });
+  const [listed = expect.unreachable()] = await Array.fromAsync(store.list(name));
+  await store.append(begun, piecesOf("more"));
+  expect(await store.purge(listed.folder, () => false)).toBe(false);
+  expect((await store.find(name, begun.id))?.offset).toBe(4);
+  expect(await store.purge(listed.folder, () => true)).toBe(true);
+  expect(await store.find(name, begun.id)).toBeUndefined();
+});

@@ -132,6 +132,26 @@ test("what is not a repository, and a registry that is read-only, are told", asy
   expect(readOnly.say(retentionRun)).rejects.toThrow("read-only");
 });
 
+test("a clock that is set while a run deletes stops it before the next deletion", async () => {
+  const { parts, clock, push } = await rig(rules);
+  for (const tag of ["a", "b", "c", "d"]) {
+    await push("team/app", tag, tag);
+    clock.pass(1_000);
+  }
+  await parts.adopted();
+  const said: string[] = [];
+  const result = await parts.retention.run({
+    signal: parts.signal,
+    isFull: true,
+    say: ({ reference }) => {
+      said.push(reference);
+      clock.step(10 * 365 * dayMs);
+    },
+  });
+  expect(said).toEqual(["a"]);
+  expect(result).toMatchObject({ deletedTags: 1, halted: expect.stringContaining("clock") });
+});
+
 test("a clock that went back stops one run, with a warning", async () => {
   const { clock, logger, push, say } = await rig(rules);
   await push("team/app", "a", "a");
