@@ -9,7 +9,6 @@ const headerLengthMax = 4096;
 
 const form = /^basic +((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/i;
 
-/** RFC 7617, 2: neither part may hold a control character. */
 // oxlint-disable-next-line no-control-regex -- control characters are what is refused
 const controlCharacter = /[\u0000-\u001f\u007f]/;
 
@@ -24,10 +23,15 @@ export function parseBasic(authorization: string): BasicCredentials | undefined 
   const encoded = form.exec(authorization)?.[1];
   if (encoded === undefined) return undefined;
   const text = decode(encoded);
-  if (text === undefined || controlCharacter.test(text)) return undefined;
+  if (text === undefined || hasControlCharacter(text)) return undefined;
   const colon = text.indexOf(":");
   if (colon < 1) return undefined;
   return { user: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+/** RFC 7617, 2: neither a user name nor a password may hold one. */
+export function hasControlCharacter(text: string): boolean {
+  return controlCharacter.test(text);
 }
 
 function decode(base64: string): string | undefined {

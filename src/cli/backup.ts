@@ -3,8 +3,9 @@ import type { Command } from "commander";
 import { restoreBackup } from "../server/backup/restore.ts";
 import { countText } from "../server/commands/text.ts";
 import { loadConfigFile } from "./config-file.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { printLine } from "./print-line.ts";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 interface BackupOptions {
   readonly config?: string;
@@ -18,7 +19,7 @@ interface RestoreOptions {
 }
 
 /** `berth backup` and `berth restore-backup` */
-export function addBackupCommands(program: Command, exit: { code: number }): void {
+export function addBackupCommands(program: Command, exit: Exit): void {
   withConfigOption(
     program
       .command("backup")
@@ -45,14 +46,10 @@ export function addBackupCommands(program: Command, exit: { code: number }): voi
 }
 
 async function runRestore(folder: string, options: RestoreOptions): Promise<number> {
-  const ends = new AbortController();
-  const interrupt = (): void => ends.abort(new Error("interrupted"));
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
   const counts = await restoreBackup(loadConfigFile(options.config).loaded.config, {
     folder,
     allowsIncomplete: options.incomplete,
-    signal: ends.signal,
+    signal: interruptSignal(),
     print: printLine,
   });
   const { repositories, tags, manifests, blobs } = counts;

@@ -11,7 +11,7 @@
  * An authority that is there already is used again, so that clients have to learn one only once.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type CertificateIssuer, certificatePem, issueCertificate } from "../base/certificate.ts";
 import type { Clock } from "../base/clock.ts";
@@ -20,6 +20,7 @@ import { certificateAdvice } from "./cert-advice.ts";
 import type { ExitCode } from "./htpasswd.ts";
 import type { TextOutput } from "./password-input.ts";
 import { isPort, parseRegistryHost, portMax, type RegistryHost } from "./registry-host.ts";
+import { readText, replaceText } from "./text-file.ts";
 
 export interface CertificateOptions {
   /** Names and addresses that clients will use, each with a port or without. */
@@ -203,35 +204,15 @@ function keyPem({ privateKey }: CertificateIssuer): string {
   return privateKey.export({ type: "pkcs8", format: "pem" });
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    throw new Error(`cannot read ${path}`, { cause });
-  }
-}
-
-/** Beside, then renamed: a registry that runs never reads half a file. */
 async function writeWhole(
   path: string,
-  content: { readonly text: string; readonly mode: number },
+  { text, mode }: { readonly text: string; readonly mode: number },
   random: Random,
 ): Promise<void> {
-  const beside = `${path}.${random.uuid()}.tmp`;
   try {
-    const file = await open(beside, "wx", content.mode);
-    try {
-      await file.writeFile(content.text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
     // The umask may have taken from the mode what clients need to read.
-    await chmod(beside, content.mode);
-    await rename(beside, path);
+    await replaceText(path, { text, mode, random }, (beside) => chmod(beside, mode));
   } catch (cause) {
-    await rm(beside, { force: true });
     throw new Error(`cannot write ${path}`, { cause });
   }
 }

@@ -3,6 +3,7 @@ import { defaultCost } from "../auth/htpasswd-file.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
 import { ConfigError } from "../config/config-error.ts";
+import type { LoadConfigOptions } from "../config/load.ts";
 import { addBackupCommands } from "./backup.ts";
 import { initCertificates } from "./cert.ts";
 import { checkConfig, type Outcome, showConfig } from "./config.ts";
@@ -13,6 +14,7 @@ import { addGcCommands } from "./gc.ts";
 import { addHealthCommand } from "./health.ts";
 import { addUser, costMax, costMin, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
+import type { Exit } from "./registry-command.ts";
 import { addRetentionCommands } from "./retention.ts";
 import { addRemoveCommand } from "./rm.ts";
 import { addScrubCommands } from "./scrub.ts";
@@ -39,10 +41,6 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     return 1;
   }
   return exit.code;
-}
-
-interface Exit {
-  code: number;
 }
 
 /** All commands, for running and for the reference document. */
@@ -110,7 +108,7 @@ function addConfigCommands(program: Command, exit: Exit): void {
     .action((path: string | undefined) => print(showConfig(configInput(path))));
 }
 
-function configInput(path: string | undefined): Parameters<typeof checkConfig>[0] {
+function configInput(path: string | undefined): LoadConfigOptions {
   const environment = process.env;
   const fileName = configFileName(path);
   if (fileName === undefined) return { environment };

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 interface FsckOptions {
   readonly config?: string;
@@ -8,7 +8,7 @@ interface FsckOptions {
 }
 
 /** `berth fsck` */
-export function addFsckCommand(program: Command, exit: { code: number }): void {
+export function addFsckCommand(program: Command, exit: Exit): void {
   withConfigOption(
     program
       .command("fsck")

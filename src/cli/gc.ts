@@ -1,9 +1,5 @@
 import type { Command } from "commander";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
-
-interface Exit {
-  code: number;
-}
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 /** `berth gc …` */
 export function addGcCommands(program: Command, exit: Exit): void {

@@ -3,11 +3,7 @@ import type { Command } from "commander";
 import { isServed } from "../server/run-command.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { printLine } from "./print-line.ts";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
-
-interface Exit {
-  code: number;
-}
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 /** `berth health`: for a container's health check, in an image that has no shell. */
 export function addHealthCommand(program: Command, exit: Exit): void {

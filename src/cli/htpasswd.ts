@@ -4,11 +4,14 @@
  * A password comes from a terminal or a pipe and never from the command line, where everybody
  * on the machine could read it. Lines of other users, comments and order are kept as they are.
  */
-import { chmod, chown, open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
+import { chmod, chown, realpath, stat } from "node:fs/promises";
+import { hasControlCharacter } from "../auth/basic.ts";
 import { hashBcrypt, isUsablePassword, passwordBytesMax, verifyBcrypt } from "../auth/bcrypt.ts";
 import { defaultCost, parseHtpasswd, userOfLine } from "../auth/htpasswd-file.ts";
+import { codeOf } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { PasswordReader, type Streams } from "./password-input.ts";
+import { readText, replaceText } from "./text-file.ts";
 
 export interface HtpasswdTarget {
   readonly path: string;
@@ -23,9 +26,6 @@ export const costMin = 4;
 export const costMax = 17;
 
 const newFileMode = 0o600;
-
-// oxlint-disable-next-line no-control-regex -- control characters are what is refused
-const controlCharacter = /[\u0000-\u001f\u007f]/;
 
 /** Adds `user`, or changes the password of the one that is there. Creates the file if needed. */
 export async function addUser(
@@ -116,7 +116,7 @@ async function readNewPassword(
     if (password.includes("\ufffd")) {
       return { why: "a password is text in UTF-8, and this is not" };
     }
-    if (controlCharacter.test(password)) {
+    if (hasControlCharacter(password)) {
       return { why: "a password has no control characters: Basic authentication refuses them" };
     }
     if (!isUsablePassword(password)) {
@@ -142,7 +142,7 @@ function isUserName(user: string): boolean {
     user === user.trim() &&
     !user.startsWith("#") &&
     !user.includes(":") &&
-    !controlCharacter.test(user)
+    !hasControlCharacter(user)
   );
 }
 
@@ -156,19 +156,9 @@ function textOf(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join("");
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (isMissing(cause)) return undefined;
-    throw new Error(`cannot read ${path}`, { cause });
-  }
-}
-
 /**
- * Writes beside, then renames, so that a registry never reads half a file. A new file is its
- * owner's alone; one that exists keeps its owner and mode, because the registry may well run as
- * somebody else. A symbolic link stays one.
+ * A new file is its owner's alone; one that exists keeps its owner and mode, because the registry
+ * may well run as somebody else. A symbolic link stays one.
  */
 async function replaceFile({
   path,
@@ -182,21 +172,9 @@ async function replaceFile({
   try {
     const target = await resolved(path);
     const before = await statOf(target);
-    const beside = `${target}.${random.uuid()}.tmp`;
-    try {
-      const file = await open(beside, "wx", newFileMode);
-      try {
-        await file.writeFile(text);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+    await replaceText(target, { text, mode: newFileMode, random }, async (beside) => {
       if (before !== undefined) await takeAfter(beside, before);
-      await rename(beside, target);
-    } catch (cause) {
-      await rm(beside, { force: true });
-      throw cause;
-    }
+    });
   } catch (cause) {
     throw new Error(`cannot write ${path}`, { cause });
   }
@@ -220,7 +198,7 @@ async function resolved(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (cause) {
-    if (isMissing(cause)) return path;
+    if (codeOf(cause) === "ENOENT") return path;
     throw cause;
   }
 }
@@ -229,11 +207,7 @@ async function statOf(path: string): Promise<Ownership | undefined> {
   try {
     return await stat(path);
   } catch (cause) {
-    if (isMissing(cause)) return undefined;
+    if (codeOf(cause) === "ENOENT") return undefined;
     throw cause;
   }
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
 }

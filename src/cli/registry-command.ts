@@ -3,8 +3,14 @@ import type { Command } from "commander";
 import type { CommandValues } from "../server/commands/command.ts";
 import { runCommand } from "../server/run-command.ts";
 import { loadConfigFile } from "./config-file.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { printLine } from "./print-line.ts";
 import { version } from "./version.ts";
+
+/** Where a command leaves the exit code of the process. */
+export interface Exit {
+  code: number;
+}
 
 /** Adds the option that every command on a registry takes. */
 export function withConfigOption(command: Command): Command {
@@ -19,16 +25,12 @@ export async function runRegistryCommand(
   name: string,
   values: CommandValues & { readonly config?: string | undefined },
 ): Promise<number> {
-  const ends = new AbortController();
-  const interrupt = (): void => ends.abort(new Error("interrupted"));
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
   const { config: path, ...rest } = values;
   return runCommand(loadConfigFile(path).loaded.config, {
     name,
     values: { ...rest, user: userName() },
     version,
-    signal: ends.signal,
+    signal: interruptSignal(),
     print: printLine,
   });
 }

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 /** `berth retention …` */
-export function addRetentionCommands(program: Command, exit: { code: number }): void {
+export function addRetentionCommands(program: Command, exit: Exit): void {
   const retention = program.command("retention").description("rules that delete tags");
   const repositoryHelp = "without it, all";
   withConfigOption(

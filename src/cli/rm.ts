@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { confirm } from "./confirm.ts";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 interface RemoveOptions {
   readonly config?: string;
@@ -9,7 +9,7 @@ interface RemoveOptions {
 }
 
 /** `berth rm REPO[:TAG|@DIGEST]…` */
-export function addRemoveCommand(program: Command, exit: { code: number }): void {
+export function addRemoveCommand(program: Command, exit: Exit): void {
   withConfigOption(
     program
       .command("rm")

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 interface ScrubOptions {
   readonly config?: string;
@@ -9,7 +9,7 @@ interface ScrubOptions {
 }
 
 /** `berth scrub …` */
-export function addScrubCommands(program: Command, exit: { code: number }): void {
+export function addScrubCommands(program: Command, exit: Exit): void {
   const scrub = withConfigOption(
     program
       .command("scrub")

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 /** `berth tag …` */
-export function addTagCommands(program: Command, exit: { code: number }): void {
+export function addTagCommands(program: Command, exit: Exit): void {
   const tag = program.command("tag").description("look at tags");
   withConfigOption(
     tag

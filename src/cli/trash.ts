@@ -1,10 +1,6 @@
 import type { Command } from "commander";
 import { confirm } from "./confirm.ts";
-import { runRegistryCommand, withConfigOption } from "./registry-command.ts";
-
-interface Exit {
-  code: number;
-}
+import { type Exit, runRegistryCommand, withConfigOption } from "./registry-command.ts";
 
 interface Options {
   readonly config?: string;
