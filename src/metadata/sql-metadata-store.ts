@@ -1,4 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
+import { type Logger, silentLogger } from "../base/logger.ts";
+import { damageWatch, noteDamage } from "../database/damaged-file.ts";
 import type { Database, DatabaseLocation, Transaction } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -29,14 +31,31 @@ import { type MetadataTables, metadataMigrations } from "./tables.ts";
 export async function openMetadataStore(
   location: DatabaseLocation,
   clock: Clock = systemClock,
+  logger: Pick<Logger, "error"> = silentLogger,
 ): Promise<MetadataStore> {
-  const database = await openDatabase<MetadataTables>(location, {
+  const note = (): void => {
+    if (location.kind === "sqlite") noteDamage(location.path);
+  };
+  const onFailure = damageWatch((cause) => {
+    note();
+    logger.error(damageSentence, { error: cause });
+  });
+  const opening = openDatabase<MetadataTables>(location, {
     migrations: metadataMigrations,
     durability: "derived",
-    refuse: (reason, cause) => new RegistryError(reason, {}, { cause }),
+    refuse(reason, cause) {
+      onFailure(cause);
+      return new RegistryError(reason, {}, { cause });
+    },
   });
-  return new SqlMetadataStore(database, clock);
+  // What opening says of damage goes to whoever starts the program.
+  opening.catch((error: unknown) => damageWatch(note)(error instanceof Error && error.cause));
+  return new SqlMetadataStore(await opening, clock);
 }
+
+const damageSentence =
+  "the metadata database is damaged, and some requests are refused: restart the registry, which " +
+  "then makes it anew from the storage; and look whether the disk fails";
 
 const nothing = { manifests: 0, tags: 0 };
 
