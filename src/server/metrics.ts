@@ -46,6 +46,11 @@ export const serverMetrics = {
     labels: ["handler"],
     buckets: sizeBuckets,
   },
+  droppedLogLines: {
+    type: "counter",
+    name: "berth_log_lines_dropped_total",
+    help: "Lines of the log and the access log that were lost because nobody read them.",
+  },
   storageAction: {
     type: "histogram",
     name: "registry_storage_action_seconds",

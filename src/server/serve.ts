@@ -20,6 +20,7 @@ import { reportFileSystem } from "./file-system-report.ts";
 import { Health } from "./health.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listeners.ts";
+import { serverMetrics } from "./metrics.ts";
 import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
@@ -78,7 +79,10 @@ export async function serve(loaded: LoadedConfig, options: ServeOptions): Promis
   const { driver } = config.storage;
   // Before the first file operation.
   if (driver.kind === "filesystem") sizeThreadPool(driver.threadsMax);
-  const errors = new LineWriter(standardError);
+  const metrics = createPrometheus();
+  const dropped = metrics.counter(serverMetrics.droppedLogLines);
+  const onDropped = (lines: number): void => dropped.add(lines);
+  const errors = new LineWriter(standardError, { onDropped });
   const logger = createLogger({
     level: config.log.level,
     format: logFormats[config.log.formatter],
@@ -91,8 +95,8 @@ export async function serve(loaded: LoadedConfig, options: ServeOptions): Promis
     clock: systemClock,
     random: systemRandom,
     logger,
-    metrics: createPrometheus(),
-    lines: new LineWriter(standardOutput),
+    metrics,
+    lines: new LineWriter(standardOutput, { onDropped }),
     errors,
     ends: new AbortController(),
   };
