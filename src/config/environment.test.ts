@@ -279,6 +279,26 @@ describe("a variable that names no key is ignored with a warning", () => {
     expect(load({ [name]: "5" }).warnings[0]?.message).not.toContain(`did you mean ${name}?`);
   });
 
+  test("whatever its value is", () => {
+    for (const value of ["*", "{", "a: b: c"]) {
+      const { warnings } = load({ REGISTRY_PASSWORD: value });
+      expect(warnings[0]?.message).toContain("ignored");
+    }
+  });
+
+  test.each([
+    ["REGISTRY_HTTP_HEADERS_ACCESS_CONTROL_ALLOW_ORIGIN", "*"],
+    ["REGISTRY_HTTP_HEADERS_ACCESS_CONTROL_ALLOW_ORIGIN", "['*']"],
+    ["REGISTRY_HTTP_HEADERS_X_FRAME", "[DENY]"],
+  ])("a header written with _, which many do: %s=%s", (name, value) => {
+    const { config, warnings } = load({ [name]: value });
+    expect(config).toEqual(load({}).config);
+    const meant = name.replace(/^(REGISTRY_HTTP_HEADERS_)(.*)$/, (_, path, header) => {
+      return path + header.replaceAll("_", "-");
+    });
+    expect(warnings[0]?.message).toContain(`a header's name keeps its -: ${meant}`);
+  });
+
   test("the version cannot be set", () => {
     expect(load({ REGISTRY_VERSION: "0.2" }).warnings[0]?.message).toContain("version");
   });
