@@ -30,6 +30,17 @@ describe("what is accepted says why nothing is lost", () => {
   });
 });
 
+describe("below a section that is not needed, nothing is looked at", () => {
+  test.each([
+    // What Harbor and others write there.
+    ["redis: {addr: a:1, enableTLS: false}", "redis"],
+    ["redis: {sentinel: {masterSet: m, addresses: [a:1]}, pool: {wait: true}}", "redis"],
+    ["reporting: {newrelic: {appname: a}}", "reporting"],
+  ])("%s", (text, path) => {
+    expect(load(`${start}${text}`).notices.map((notice) => notice.path)).toEqual([path]);
+  });
+});
+
 describe("what Berth cannot do stops the start, with its place", () => {
   test.each([
     [
@@ -99,7 +110,11 @@ describe("what does not fit", () => {
     ["a key with a letter less and too much", "loging: {}", "did you mean log?"],
     ["a key in the wrong place", "draintimeout: 5s", "did you mean http.draintimeout?"],
     ["a key that nothing is like", "zzzzzzzz: 1", "zzzzzzzz: there is no such key"],
-    ["a member that redis does not have", "redis: {passwort: p}", "did you mean redis.password?"],
+    [
+      "a key of which there are many elsewhere",
+      "http: {timeout: 60s, debug: {prometheus: {disabled: true}}}",
+      "http.timeout: there is no such key\nconfig.yml:3:43: http.debug.prometheus.disabled: there is no such key",
+    ],
     [
       "a duration without a unit",
       "http: {draintimeout: 60}",
