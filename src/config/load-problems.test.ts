@@ -141,7 +141,7 @@ describe("what does not fit", () => {
     ["too small", "http: {limits: {tagsperrequest: 0}}", '"0" is less than 1'],
     ["too large", "auth: {htpasswd: {realm: a, path: b, cachettl: 2h}}", '"2h" is more than 1h'],
     ["an address without a port", "http: {addr: localhost}", '"localhost" is not host:port'],
-    ["a URL without a scheme", "http: {host: example.com}", "write it with its scheme"],
+    ["a URL of another scheme", "http: {host: ftp://example.com}", "write it with its scheme"],
     ["a prefix with a query", "http: {prefix: /a?b}", "is not a path"],
     [
       "a block that is none",
@@ -231,6 +231,17 @@ describe("what does not fit", () => {
       "http.debug.prometheus.enabled",
     ]);
   });
+
+  test.each(["example.com", "example.com:5000", "localhost:5000/a"])(
+    "a host without a scheme, %s, is passed over as in Distribution, and said",
+    (host) => {
+      const { config, warnings } = load(`${start}http: {host: "${host}"}`);
+      expect(config.http.host).toBeUndefined();
+      expect(warnings.map(({ path, message }) => [path, message])).toEqual([
+        ["http.host", expect.stringContaining("ignored: write it with its scheme")],
+      ]);
+    },
+  );
 
   test("a line of a message is one line", () => {
     const [line = ""] = problemLines(`${start}"a\\nb\\e[31m": 1`);
