@@ -14,7 +14,7 @@ export async function linkManifest(
   },
   context: RegistryContext,
 ): Promise<void> {
-  const { links, metadata, locks, clock, reader } = context;
+  const { links, metadata, locks, clock, reader, adoption } = context;
   const config = await reader.configOf(linked.manifest);
   await locks.shared(`repository:${name}`, async () => {
     await links.writeRevision(name, linked.digest);
@@ -26,4 +26,5 @@ export async function linkManifest(
       }),
     );
   });
+  adoption.noteBytes(linked.digest);
 }
