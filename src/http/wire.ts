@@ -10,6 +10,7 @@ import { allowedOrigin, type ExtraHeaders, readExtraHeaders } from "./cors.ts";
 import type { Exchange, WireSettings } from "./exchange.ts";
 import { Client, type Peer, type ProxyTrust } from "./forwarded.ts";
 import { handle } from "./handlers.ts";
+import { pathWithFewerSlashes } from "./redirect.ts";
 import { emptyReply, errorReply, type HeaderFields, type Reply } from "./reply.ts";
 import { parseTarget, type WireRequest } from "./request.ts";
 import { RequestId } from "./request-id.ts";
@@ -74,6 +75,8 @@ export class Wire {
 
   #replyToFailure(arrival: Arrival, error: unknown): Reply {
     if (error instanceof RegistryError) {
+      const elsewhere = problems[error.reason].status === 404 ? this.#redirect(arrival) : undefined;
+      if (elsewhere !== undefined) return elsewhere;
       arrival.seen.reason = error.reason;
       // The client is told that the storage or the database failed; here is why.
       if (error.cause !== undefined && problems[error.reason].status >= 500) {
@@ -90,6 +93,20 @@ export class Wire {
     const requestId = arrival.id.text;
     this.#options.logger.error("a request failed", { requestId, error });
     return errorReply(new RegistryError("internal", { requestId }));
+  }
+
+  /** Where a path without a route leads when it has slashes too many, as in Distribution. */
+  #redirect({ request, seen }: Arrival): Reply | undefined {
+    if (seen.kind !== "unknown") return undefined;
+    const { prefix } = this.#options.settings;
+    const below = (path: string): string => withoutPrefix(path, prefix);
+    const path = pathWithFewerSlashes(request.method, seen.path, below);
+    if (path === undefined) return undefined;
+    const { url } = request;
+    const queryStart = url.includes("?") ? url.indexOf("?") : url.length;
+    // A slash that is encoded was meant as a part of something.
+    if (url.slice(0, queryStart).includes("%")) return undefined;
+    return emptyReply(301, { Location: path + url.slice(queryStart) });
   }
 
   async #process({ request, peer, seen }: Arrival): Promise<Reply> {
