@@ -130,15 +130,9 @@ export class Wire {
     const credentials = new RequestCredentials(request.headers, client, settings);
     let identity: Identity = { kind: "anonymous", name: "" };
     if (accesses.length > 0) {
-      const pending = authenticator.decide(credentials, accesses);
-      const decision = pending instanceof Promise ? await pending : pending;
-      const besides = wantsToken(decision) ? mountAccesses(route, target.query) : [];
-      identity = identityOf(
-        besides.length === 0
-          ? decision
-          : await authenticator.decide(credentials, [...accesses, ...besides]),
-        credentials,
-      );
+      const besides = mountAccesses(route, target.query);
+      const pending = authenticator.decide(credentials, accesses, besides);
+      identity = identityOf(pending instanceof Promise ? await pending : pending, credentials);
       seen.user = identity.name;
     }
     if (isOff(effect, settings)) throw refusalOfWhatIsOff(path, settings);
@@ -223,11 +217,6 @@ export interface Answered extends Arrival {
   readonly reply: Reply;
   /** Bytes of the body as they are sent when nothing breaks off. */
   readonly bodyBytes: number;
-}
-
-/** A login by password has no scope. */
-function wantsToken(decision: Decision): boolean {
-  return decision.kind === "challenge" && decision.challenge.startsWith("Bearer ");
 }
 
 /**
