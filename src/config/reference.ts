@@ -23,9 +23,9 @@ and with line and column; \`berth config show FILE\` shows every value and where
 Without a file Berth listens on \`:5000\`, keeps its data in \`./data\`, allows deleting and asks
 nobody for a password. [config.example.yml](../../config/config.example.yml) has every key.
 
-A key that is not in these tables stops the start. A key that Berth does not need is accepted, and
-one line at the start says why nothing is lost. A key for something that Berth cannot do stops the
-start, unless it is switched off or empty.
+A key that is not in these tables stops the start. A key that Berth does not need is accepted, with
+whatever stands below it, and one line at the start says why nothing is lost. A key for something
+that Berth cannot do stops the start, unless it is switched off or empty.
 
 ## Environment
 
