@@ -314,6 +314,38 @@ describe("a variable that names no key is ignored with a warning", () => {
   });
 });
 
+describe("a registry that was told to ask for passwords does not start without", () => {
+  test.each([
+    [{ REGISTRY_AUTH: "ldap" }, "REGISTRY_AUTH: auth.ldap: there is no such key"],
+    [{ REGISTRY_AUTH: "{htpaswd: {realm: a, path: b}}" }, "did you mean auth.htpasswd?"],
+    [
+      { REGISTRY_AUTH_HTPASWD_REALM: "a", REGISTRY_AUTH_HTPASWD_PATH: "b" },
+      "did you mean REGISTRY_AUTH_HTPASSWD_REALM?",
+    ],
+    // What Kubernetes sets for a service that is called registry-auth; Distribution stops too.
+    [{ REGISTRY_AUTH_PORT: "tcp://10.0.0.1:5001" }, "REGISTRY_AUTH=none"],
+  ] as const)("%j", (environment, message) => {
+    expect(problems(environment)).toContain(message);
+    expect(problems(environment)).toContain("no authentication is chosen");
+  });
+
+  test.each([
+    [{ REGISTRY_AUTH: "none", REGISTRY_AUTH_PORT: "tcp://10.0.0.1:5001" }, "none"],
+    [
+      {
+        REGISTRY_AUTH: "Htpasswd",
+        REGISTRY_AUTH_HTPASSWD_REALM: "a",
+        REGISTRY_AUTH_HTPASSWD_PATH: "b",
+      },
+      "htpasswd",
+    ],
+    [{ REGISTRY_AUTHOR: "me" }, "none"],
+    [{ REGISTRY_AUTH: "" }, "none"],
+  ] as const)("%j does", (environment, kind) => {
+    expect(load(environment).config.auth.kind).toBe(kind);
+  });
+});
+
 describe("a variable that cannot be applied stops the start", () => {
   test.each([
     [
