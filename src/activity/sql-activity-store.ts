@@ -1,6 +1,6 @@
 import type { Logger } from "../base/logger.ts";
 import { damageWatch } from "../database/damaged-file.ts";
-import type { Database, DatabaseLocation } from "../database/database.ts";
+import type { Database, DatabaseLocation, RoomReserve } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -30,6 +30,7 @@ export interface ActivityOptions {
   readonly logger: Logger;
   /** How long a pull may wait in memory; 2 seconds when not given. */
   readonly flushIntervalMs?: number;
+  readonly reserve?: RoomReserve | undefined;
 }
 
 const flushIntervalMsDefault = 2_000;
@@ -48,6 +49,7 @@ export async function openActivityStore(
   const database = await openDatabase<ActivityTables>(location, {
     migrations: activityMigrations,
     durability: "records",
+    reserve: options.reserve,
     refuse(reason, cause) {
       onFailure(cause);
       return new RegistryError(reason, {}, { cause });

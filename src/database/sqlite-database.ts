@@ -1,5 +1,5 @@
 import { KeyedMutex } from "../base/mutex.ts";
-import type { Database, MaybePromise, Refuse, Transaction } from "./database.ts";
+import type { Database, MaybePromise, Refuse, RoomReserve, Transaction } from "./database.ts";
 import { codeOf, unavailableCodes, whenFree } from "./sqlite-failures.ts";
 import {
   type Arguments,
@@ -16,6 +16,7 @@ export interface SqliteSession extends Transaction {
   begin(): void;
   end(command: "commit" | "rollback"): void;
   readonly inTransaction: boolean;
+  restartLog(): void;
   close(): void;
 }
 
@@ -28,15 +29,18 @@ export class SqliteDatabase<Tables> implements Database<Tables> {
   readonly #mutex = new KeyedMutex();
   readonly #onClose: (() => void) | undefined;
   readonly #refuse: Refuse;
+  readonly #reserve: RoomReserve | undefined;
   #isClosed = false;
 
   constructor(parts: {
     readonly refuse: Refuse;
+    readonly reserve?: RoomReserve | undefined;
     readonly reader: SqliteSession;
     readonly writer: SqliteSession;
     readonly onClose?: () => void;
   }) {
     this.#refuse = parts.refuse;
+    this.#reserve = parts.reserve;
     this.#reader = parts.reader;
     this.#writer = parts.writer;
     this.#onClose = parts.onClose;
@@ -58,7 +62,7 @@ export class SqliteDatabase<Tables> implements Database<Tables> {
     return this.#alone(async () => {
       if (this.#isClosed) throw new Error("the database is closed");
       try {
-        return await this.#attempt(work);
+        return await this.#attemptTwice(work);
       } catch (cause) {
         throw this.#translated(cause);
       }
@@ -75,6 +79,26 @@ export class SqliteDatabase<Tables> implements Database<Tables> {
       }
       return Promise.resolve();
     });
+  }
+
+  /**
+   * A second time on a full disk: with the room that is kept for that, and with the log's own. The
+   * log grows to a thousand pages before SQLite writes it from its beginning again, and all of
+   * them could be used at once.
+   */
+  async #attemptTwice<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    try {
+      return await this.#attempt(work);
+    } catch (cause) {
+      if (!codeOf(cause).startsWith("SQLITE_FULL")) throw cause;
+      await this.#reserve?.giveBack();
+      try {
+        this.#writer.restartLog();
+      } catch {
+        // A part of the log may have found its place. If it was not enough, the next line tells.
+      }
+      return this.#attempt(work);
+    }
   }
 
   async #attempt<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {

@@ -79,6 +79,7 @@ async function openFile<Tables>(path: string, options: DatabaseOptions): Promise
   opened.set(path, count + 1);
   return new SqliteDatabase<Tables>({
     refuse: options.refuse,
+    reserve: options.reserve,
     reader: new Session(reader, cache),
     writer: new Session(writer),
     onClose: () => opened.set(path, (opened.get(path) ?? 1) - 1),
@@ -223,6 +224,11 @@ class Session implements SqliteSession {
   begin(): void {
     this.#connection.run("begin immediate");
     this.#rowsInTurn = 0;
+  }
+
+  /** Brings what is in the log into the database, so that it is written from its beginning. */
+  restartLog(): void {
+    this.#connection.run("pragma wal_checkpoint(restart)");
   }
 
   end(command: "commit" | "rollback"): void {

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
 import { damageWatch, noteDamage } from "../database/damaged-file.ts";
-import type { Database, DatabaseLocation, Transaction } from "../database/database.ts";
+import type { Database, DatabaseLocation, RoomReserve, Transaction } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -27,11 +27,16 @@ import { prepareView, type RepositoryView, readView } from "./repository-view.ts
 import { SqlCollectionStore } from "./sql-collection-store.ts";
 import { type MetadataTables, metadataMigrations } from "./tables.ts";
 
+export interface MetadataOptions {
+  readonly logger?: Pick<Logger, "error">;
+  readonly reserve?: RoomReserve | undefined;
+}
+
 /** Opens the derived store, or makes an empty one. `:memory:` is the store of the memory driver. */
 export async function openMetadataStore(
   location: DatabaseLocation,
   clock: Clock = systemClock,
-  logger: Pick<Logger, "error"> = silentLogger,
+  { logger = silentLogger, reserve }: MetadataOptions = {},
 ): Promise<MetadataStore> {
   const note = (): void => {
     if (location.kind === "sqlite") noteDamage(location.path);
@@ -43,6 +48,7 @@ export async function openMetadataStore(
   const opening = openDatabase<MetadataTables>(location, {
     migrations: metadataMigrations,
     durability: "derived",
+    reserve,
     refuse(reason, cause) {
       onFailure(cause);
       return new RegistryError(reason, {}, { cause });

@@ -70,7 +70,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
   const objects = measured(await openObjects(options), options);
   const links = new LinkStore(objects, logger);
   const uploads = new UploadStore({ objects, clock, random });
-  const metadata = await openMetadataStore(options.metadata, clock, logger);
+  const metadata = await openMetadataStore(options.metadata, clock, { logger });
   const activity = await openActivityStore(options.records, { logger });
   const blobs = new BlobStore(objects);
   const context = createRegistryContext({
