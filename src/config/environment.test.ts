@@ -95,7 +95,16 @@ const rules: readonly Rule[] = [
       REGISTRY_STORAGE: "filesystem",
     },
     read: ({ storage }) => [storage.driver, storage.delete.isEnabled],
-    is: [{ kind: "filesystem", rootDirectory: "/other", durability: "full", threadsMax: 16 }, true],
+    is: [
+      {
+        kind: "filesystem",
+        rootDirectory: "/other",
+        durability: "full",
+        threadsMax: 16,
+        reserveBytes: 4 << 20,
+      },
+      true,
+    ],
   },
   {
     name: "auth is chosen by a word, and filled",
@@ -123,7 +132,13 @@ const rules: readonly Rule[] = [
     name: "a map of keys may be set as a whole",
     environment: { REGISTRY_STORAGE_FILESYSTEM: "{rootdirectory: /other}" },
     read: ({ storage }) => storage.driver,
-    is: { kind: "filesystem", rootDirectory: "/other", durability: "full", threadsMax: 16 },
+    is: {
+      kind: "filesystem",
+      rootDirectory: "/other",
+      durability: "full",
+      threadsMax: 16,
+      reserveBytes: 4 << 20,
+    },
   },
   {
     name: "a field is found by its Go name: health.file",
@@ -215,7 +230,13 @@ const rules: readonly Rule[] = [
     name: "without a file, variables are laid over the built-in defaults",
     environment: { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: "/data" },
     read: ({ storage }) => storage.driver,
-    is: { kind: "filesystem", rootDirectory: "/data", durability: "full", threadsMax: 16 },
+    is: {
+      kind: "filesystem",
+      rootDirectory: "/data",
+      durability: "full",
+      threadsMax: 16,
+      reserveBytes: 4 << 20,
+    },
   },
 ];
 

@@ -136,6 +136,9 @@ export class Wire {
       seen.user = identity.name;
     }
     if (isOff(effect, settings)) throw refusalOfWhatIsOff(path, settings);
+    if (bringsBytes.has(route.kind) && this.#options.isStorageFull?.() === true) {
+      throw new RegistryError("storageFull");
+    }
     const wireRequest: WireRequest = {
       method: request.method,
       path,
@@ -164,6 +167,8 @@ export interface WireOptions {
   readonly logger: Logger;
   /** Why no request is answered at the moment, if so: Distribution's 503 of a failing check. */
   readonly outOfRotation?: () => string | undefined;
+  /** True while the storage has room for nothing but what makes room. Must be quick. */
+  readonly isStorageFull?: () => boolean;
   /** Told of every request of which the route is known: `onAnswer` follows. Must be quick. */
   readonly onRoute?: (kind: RouteKind) => void;
   /** Told of every answer: for the access log and the metrics. Must be quick. */
@@ -238,6 +243,11 @@ function identityOf(decision: Decision, { authorization }: Credentials): Identit
       throw new RegistryError("denied");
   }
 }
+
+/** Before anything of them is done: an upload that cannot be ended now goes on later. */
+const bringsBytes: ReadonlySet<RouteKind> = new Set([
+  ...(["uploadBegin", "uploadAppend", "uploadFinish", "manifestPut"] as const),
+]);
 
 /** The one place where reading only and deleting off are obeyed, for every route. */
 function isOff(effect: Effect, settings: WireSettings): boolean {

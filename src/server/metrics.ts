@@ -63,6 +63,11 @@ export const serverMetrics = {
     name: "berth_storage_degraded",
     help: "1 when a sync of the disk has failed and nothing is written until a restart, else 0.",
   },
+  storageReserve: {
+    type: "gauge",
+    name: "berth_storage_reserve_held",
+    help: "1 while room is kept for the day when the disk is full; 0 when it is given back, and where none is kept.",
+  },
   adoptionComplete: {
     type: "gauge",
     name: "berth_adoption_complete",

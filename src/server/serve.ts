@@ -148,7 +148,7 @@ async function startServing(
   const wire = await createWire(parts, opened, health);
   let debug: Server | undefined;
   try {
-    await health.start(config.health, () => opened.objects.probe());
+    await health.start(config.health, () => opened.probe());
     debug =
       config.http.debug &&
       startDebugServer({ ...parts, ...options, debug: config.http.debug, health });
@@ -260,7 +260,7 @@ async function openStorage(parts: Parts): Promise<OpenRegistry> {
 
 async function createWire(
   parts: Parts,
-  { registry, activity }: OpenRegistry,
+  { registry, activity, reserve }: OpenRegistry,
   health: Health,
 ): Promise<Wire> {
   const { config } = parts;
@@ -271,6 +271,7 @@ async function createWire(
     settings: wireSettings(config),
     trust: proxyTrust(config.http.trustedProxies),
     outOfRotation: () => health.outOfRotation(),
+    isStorageFull: () => reserve?.isGivenBack === true,
     ...requestObserver({
       ...parts,
       activity,

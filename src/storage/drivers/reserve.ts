@@ -131,7 +131,7 @@ export class Reserve {
     logger.warn(
       "the disk is full: the reserve is given back, for deletions, collection and the databases; " +
         "pushes are refused until there is room again",
-      { folders, sizeBytes, neededBytes: sizeBytes * roomFactor },
+      { folder: folders.join(", "), sizeBytes, neededBytes: this.#roomToTake.bytes },
     );
   }
 
@@ -148,7 +148,10 @@ export class Reserve {
     if (before === "givenBack") {
       logger.info("there is room again: the reserve is held, and pushes go on", { sizeBytes });
     } else if (before === "absent") {
-      logger.info("room is reserved for the day when the disk is full", { folders, sizeBytes });
+      logger.info("room is reserved for the day when the disk is full", {
+        folder: folders.join(", "),
+        sizeBytes,
+      });
     }
   }
 
@@ -169,7 +172,7 @@ export class Reserve {
     const needed = this.#roomToTake;
     if (!this.#hasRoom(needed)) {
       this.#complain("there is too little room to reserve some for the day when the disk is full", {
-        folders,
+        folder: folders.join(", "),
         neededBytes: needed.bytes,
       });
       return false;
