@@ -90,6 +90,7 @@ async function run(shortage: Shortage, { seed, form }: RigOptions): Promise<read
     seed: `${seed} ${shortage.name}`,
     dataFolder: join(disk.folder, "registry"),
     pushersCount: 1,
+    config: { health: { storagedriver: { enabled: true, interval: "1s" } } },
   });
   return await suffer({ shortage, disk, trial, count: attempts[form] });
 }

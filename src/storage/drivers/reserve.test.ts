@@ -229,6 +229,15 @@ test("given back by another process of the same registry, it counts as given bac
   expect(bench.lines).toEqual([said.givenBack, said.givenBack]);
 });
 
+test("two processes that take it at once have it at the next look", async () => {
+  const bench = new Bench();
+  const both = [await bench.open(), await bench.open()];
+  await Promise.all(both.map((reserve) => reserve.look()));
+  for (const reserve of both) await reserve.look();
+  expect(both.map((reserve) => reserve.isHeld)).toEqual([true, true]);
+  expect(bench.bytes()).toBe(sizeBytes);
+});
+
 test("it lies on each file system, and is held only when it is on all of them", async () => {
   const [bench, second] = [new Bench(), new Bench()];
   const both = { folders: [bench.folder, second.folder] };

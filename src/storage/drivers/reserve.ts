@@ -3,6 +3,7 @@ import type { Logger } from "../../base/logger.ts";
 import { KeyedMutex } from "../../base/mutex.ts";
 import type { Random } from "../../base/random.ts";
 import type { FileSystem } from "./file-system.ts";
+import { codeOf } from "./storage-failure.ts";
 
 /** What a file system has left for this process. */
 export interface Room {
@@ -181,6 +182,8 @@ export class Reserve {
       for (const folder of folders) await this.#takeIn(folder);
       return true;
     } catch (error) {
+      // Another process of this registry is taking it: the next look finds it.
+      if (codeOf(error) === "EEXIST") return false;
       await this.#remove();
       // A folder without pieces says that it was given back.
       if (this.#state === "absent") await this.#removeFolders();
