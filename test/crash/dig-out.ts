@@ -14,7 +14,7 @@ import type { Figure, Rig, RigOptions } from "./rig.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { none } from "./trial.ts";
 
-const graces = { graceMs: 1_500, intervalMs: 100 };
+const graces = { graceMs: 1_000, intervalMs: 100 };
 /** Both graces are over by then: a round takes its interval at least. */
 const roundsMax = 100;
 const imagesKept = 4;
