@@ -136,6 +136,31 @@ test("writes are refused from the moment it is asked for, before it is free", as
   expect(await giving).toBe(true);
 });
 
+test("given back while it is looked at, it is not held again by what was seen before", async () => {
+  const bench = new Bench();
+  await bench.held();
+  const { promise: seen, resolve: see } = Promise.withResolvers<void>();
+  let isSlow = false;
+  const files = {
+    ...nodeFileSystem,
+    readFolder: async (path: string) => {
+      const entries = await nodeFileSystem.readFolder(path);
+      if (isSlow) await seen;
+      return entries;
+    },
+  };
+  const reserve = await bench.open({ files });
+  isSlow = true;
+  const looking = reserve.look();
+  bench.room = none;
+  const giving = reserve.giveBack();
+  see();
+  await looking;
+  expect(reserve.isGivenBack).toBe(true);
+  expect(await giving).toBe(true);
+  expect(bench.lines).toEqual([said.givenBack]);
+});
+
 test("a process that is killed leaves it given back, and the next one takes it again", async () => {
   const bench = new Bench();
   await bench.held();

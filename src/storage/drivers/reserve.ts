@@ -143,6 +143,8 @@ export class Reserve {
       if (this.isHeld) this.#noteGivenBack();
       return;
     }
+    // It waits for this look to end, and then takes away what was just seen.
+    if (this.#givingBack !== undefined) return;
     const before = this.#state;
     this.#state = "held";
     this.#complaint = "";
