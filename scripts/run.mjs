@@ -14,10 +14,14 @@ const modules = join(root, "node_modules");
 const [major] = process.versions.node.split(".");
 if (Number(major) < 20) fail(`Berth's scripts need Node 20 or newer; this is ${process.version}.`);
 
+const slowInstall =
+  "npm has been at it for a minute. If it goes on: is its registry reachable, or a mirror of it set\n" +
+  "in .npmrc? Does Node know your company's certificates (NODE_EXTRA_CA_CERTS=ca.crt)?\n";
+
 const args = process.argv.slice(2);
 // What the program is made of is all that it takes to run it, or to make the executable.
 const onlyRuntime = args.includes("serve") || args[0] === "scripts/build.ts";
-if (!isInstalled(onlyRuntime)) install(onlyRuntime);
+if (!isInstalled(onlyRuntime)) await install(onlyRuntime);
 
 const command = args[0] === "--bin" ? localProgram(args[1]) : bunProgram();
 const rest = args[0] === "--bin" ? args.slice(2) : args;
@@ -38,7 +42,7 @@ function isInstalled(runtimeOnly) {
   });
 }
 
-function install(runtimeOnly) {
+async function install(runtimeOnly) {
   // Not `npm ci`: it refuses a lock file that was written where a package of another platform
   // could not be seen, although this platform needs nothing of it.
   const npmArgs = ["install", "--no-save", "--no-fund", "--no-audit", "--loglevel=error"];
@@ -46,8 +50,15 @@ function install(runtimeOnly) {
   process.stderr.write("Installing what is missing (npm install), once …\n");
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
   // npm's own output goes to stderr, so that stdout carries only what the program says.
-  const result = spawnSync(npm, npmArgs, { cwd: root, stdio: ["ignore", 2, 2] });
-  if (result.status !== 0) {
+  const installing = spawn(npm, npmArgs, { cwd: root, stdio: ["ignore", 2, 2] });
+  // Behind a company's proxy npm tries again for many minutes, and says nothing.
+  const hint = setTimeout(() => process.stderr.write(slowInstall), 60_000);
+  const status = await new Promise((resolve) => {
+    installing.on("error", () => resolve(1));
+    installing.on("exit", resolve);
+  });
+  clearTimeout(hint);
+  if (status !== 0) {
     fail("npm install failed. Is the npm registry reachable, or a mirror of it set in .npmrc?");
   }
 }

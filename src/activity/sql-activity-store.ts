@@ -1,5 +1,6 @@
 import type { Logger } from "../base/logger.ts";
-import type { Database, DatabaseLocation } from "../database/database.ts";
+import { damageWatch } from "../database/damaged-file.ts";
+import type { Database, DatabaseLocation, RoomReserve } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -29,6 +30,7 @@ export interface ActivityOptions {
   readonly logger: Logger;
   /** How long a pull may wait in memory; 2 seconds when not given. */
   readonly flushIntervalMs?: number;
+  readonly reserve?: RoomReserve | undefined;
 }
 
 const flushIntervalMsDefault = 2_000;
@@ -40,13 +42,22 @@ export async function openActivityStore(
   location: DatabaseLocation,
   options: ActivityOptions,
 ): Promise<ActivityStore> {
+  const onFailure = damageWatch((cause) => options.logger.error(damageSentence, { error: cause }));
   const database = await openDatabase<ActivityTables>(location, {
     migrations: activityMigrations,
     durability: "records",
-    refuse: (reason, cause) => new RegistryError(reason, {}, { cause }),
+    reserve: options.reserve,
+    refuse(reason, cause) {
+      onFailure(cause);
+      return new RegistryError(reason, {}, { cause });
+    },
   });
   return new SqlActivityStore(database, options);
 }
+
+const damageSentence =
+  "the database of records is damaged: stop the registry and put the berth.sqlite of a backup in " +
+  "its place; and look whether the disk fails";
 
 class SqlActivityStore implements ActivityStore {
   readonly trash: SqlTrashStore;

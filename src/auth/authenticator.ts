@@ -39,12 +39,17 @@ export type Decision =
 /** One way of deciding. Exactly one is in force, chosen when the program starts. */
 export interface Authenticator {
   /**
-   * Whether the bearer of `credentials` may have all of `accesses`.
+   * Whether the bearer of `credentials` may have all of `accesses`. A challenge for a token names
+   * `besides` too: what the request can do without, and what the same token is to be good for.
    *
    * Every request goes through here, so an implementation answers without a promise whenever it
    * can: always for credentials that it has verified within the last minute.
    *
    * @throws {RegistryError} `tooManyLogins` when too many verifications wait already.
    */
-  decide(credentials: Credentials, accesses: readonly Access[]): Decision | Promise<Decision>;
+  decide(
+    credentials: Credentials,
+    accesses: readonly Access[],
+    besides?: readonly Access[],
+  ): Decision | Promise<Decision>;
 }

@@ -41,6 +41,18 @@ test.each([undefined, "", "Bearer", "Bearer ", "Basic YWxpY2U6c2VjcmV0"])(
   },
 );
 
+test("what a request can do without is named in its challenge, and not asked of a token", async () => {
+  using registry = open();
+  const app = [repository("team/app", "pull")];
+  const besides = [repository("other", "pull")];
+  const unknown = atOnce(registry.auth.decide(withAuthorization(undefined), app, besides));
+  expect(unknown.kind === "challenge" && unknown.challenge).toEndWith(
+    ',scope="repository:team/app:pull repository:other:pull"',
+  );
+  const authorization = withAuthorization(`Bearer ${good()}`);
+  expect((await registry.auth.decide(authorization, app, besides)).kind).toBe("granted");
+});
+
 test.each(["/auth/token", "auth/token"])(
   "autoredirect to %s is where the client came to",
   (path) => {

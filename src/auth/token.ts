@@ -93,9 +93,13 @@ class TokenAuthenticator implements Authenticator {
     }
   }
 
-  decide(credentials: Credentials, accesses: readonly Access[]): Decision | Promise<Decision> {
+  decide(
+    credentials: Credentials,
+    accesses: readonly Access[],
+    besides: readonly Access[] = [],
+  ): Decision | Promise<Decision> {
     const token = bearerToken(credentials.authorization);
-    const request = { origin: credentials.origin, accesses };
+    const request = { origin: credentials.origin, accesses, besides };
     if (token === undefined) return this.#challenge(request, undefined);
     if (token.length > tokenLengthMax) return this.#challenge(request, "invalid_token");
 
@@ -172,12 +176,12 @@ class TokenAuthenticator implements Authenticator {
         this.#challenge(request, "insufficient_scope");
   }
 
-  #challenge({ origin, accesses }: Request, error: BearerChallenge["error"]): Decision {
+  #challenge({ origin, accesses, besides }: Request, error: BearerChallenge["error"]): Decision {
     const { realm, service, autoRedirectPath } = this.#options;
     const challenge = bearerChallenge({
       realm: autoRedirectPath === undefined ? realm : addressOf(origin, autoRedirectPath),
       service,
-      scope: scopeFor(accesses),
+      scope: scopeFor([...accesses, ...besides]),
       error,
     });
     return { kind: "challenge", challenge, reason: "unauthorized" };
@@ -187,6 +191,7 @@ class TokenAuthenticator implements Authenticator {
 interface Request {
   readonly origin: string;
   readonly accesses: readonly Access[];
+  readonly besides: readonly Access[];
 }
 
 function addressOf(origin: string, path: string): string {

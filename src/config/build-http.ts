@@ -92,15 +92,17 @@ function buildPrefix(settings: Settings): string {
 
 function buildHost(settings: Settings): string | undefined {
   const text = settings.text("http.host");
-  const host = text === undefined ? undefined : parseOrigin(text);
-  if (text !== undefined && host === undefined) {
-    settings.problem(
-      "http.host",
-      `${quote(text)} is not the URL of a host; write it with its scheme, such as ` +
-        "https://registry.example.com",
-    );
+  if (text === undefined) return undefined;
+  const host = text.includes("://") ? parseOrigin(text) : undefined;
+  if (host !== undefined) return host;
+  const advice = "write it with its scheme, such as https://registry.example.com";
+  if (text.includes("://")) {
+    settings.problem("http.host", `${quote(text)} is not the URL of a host; ${advice}`);
+  } else {
+    // Distribution says nothing, and makes URLs as if it were not set: its registries work.
+    settings.warning("http.host", `${quote(text)} is no URL, and is ignored: ${advice}`);
   }
-  return host;
+  return undefined;
 }
 
 function buildTrustedProxies(settings: Settings): readonly string[] | undefined {

@@ -7,11 +7,36 @@ const untaggedAfterMsMin = 3_600_000;
 
 export function buildRetention(settings: Settings): RetentionConfig {
   const count = settings.length("retention.rules");
+  const rules = Array.from({ length: count }, (_, index) => buildRule(settings, index));
+  warnOfIdleRules(settings, rules);
   return {
     intervalMs: settings.number("retention.interval"),
     deletionsPerSecond: settings.number("retention.deletionspersecond"),
-    rules: Array.from({ length: count }, (_, index) => buildRule(settings, index)),
+    rules,
   };
+}
+
+/** A rule below another one for the same repositories was meant to do something, and never will. */
+function warnOfIdleRules(settings: Settings, rules: readonly RetentionRuleConfig[]): void {
+  for (const [index, { repositories }] of rules.entries()) {
+    const before = rules.slice(0, index).flatMap((rule) => rule.repositories);
+    if (repositories.length === 0 || !repositories.every((glob) => isTaken(glob, before))) continue;
+    const names = repositories.map((glob) => quote(glob.text)).join(", ");
+    settings.warning(
+      `retention.rules[${index}]`,
+      "the rule never applies: the first rule that names a repository decides, and rules before " +
+        `it name ${names} too`,
+    );
+  }
+}
+
+/** True when whatever `glob` matches is certain to match one of `others`. */
+function isTaken(glob: Glob, others: readonly Glob[]): boolean {
+  const isName = !/[*?[\]{}]/.test(glob.text);
+  return others.some(
+    (other) =>
+      other.text === glob.text || other.text === "**" || (isName && other.matches(glob.text)),
+  );
 }
 
 function buildRule(settings: Settings, index: number): RetentionRuleConfig {

@@ -125,6 +125,7 @@ function buildDriver(settings: Settings): StorageDriverConfig {
     durability: settings.choice("storage.filesystem.durability", durabilities),
     // Distribution takes any number, and so does Berth.
     threadsMax: Math.min(Math.max(settings.number("storage.filesystem.maxthreads"), 2), 1_000),
+    reserveBytes: settings.number("storage.filesystem.reserve"),
   };
 }
 

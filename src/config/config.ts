@@ -70,6 +70,8 @@ export type StorageDriverConfig =
       readonly rootDirectory: string;
       readonly durability: (typeof durabilities)[number];
       readonly threadsMax: number;
+      /** 0 for none. */
+      readonly reserveBytes: number;
     }
   | { readonly kind: "inmemory" };
 

@@ -58,8 +58,8 @@ class Decoder implements DecodedConfig {
     for (const [name, entry] of map.entries) {
       const place = { path: joined(path, name), keyOrigin: entry.keyOrigin };
       const child = target.fields.get(name);
-      if (child === undefined) this.unknown(place, name, target);
-      else this.child(entry, child, place);
+      if (child !== undefined) this.child(entry, child, place);
+      else if (!target.isUnneeded) this.unknown(place, name, target);
     }
   }
 
@@ -161,8 +161,10 @@ function ruleOf(target: Shape): Standing {
 function hintFor(name: string, target: SectionShape): string | undefined {
   const sibling = nearestName(name, target.fields.keys());
   if (sibling !== undefined) return `did you mean ${joined(target.path, sibling)}?`;
-  const elsewhere = keys.find((key) => !key.isMember && key.path.endsWith(`.${name}`));
-  return elsewhere === undefined ? undefined : `did you mean ${elsewhere.path}?`;
+  const [elsewhere, ...more] = keys.filter((key) => !key.isMember && key.path.endsWith(`.${name}`));
+  // Where several have that name, none of them is more likely than the others.
+  if (elsewhere === undefined || more.length > 0) return undefined;
+  return `did you mean ${elsewhere.path}?`;
 }
 
 function joined(path: string, name: string): string {

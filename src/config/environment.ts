@@ -79,14 +79,12 @@ class Override {
       return root;
     }
     const parsed = parseYaml(text, name);
-    if (parsed.node === undefined) {
-      this.problems.push(...parsed.problems);
-      return root;
-    }
-    this.value = parsed.node;
+    this.value = parsed.node ?? { kind: "null", origin: this.origin };
     const before = this.problems.length;
     const changed = this.descend({ node: root, segments }, shape);
     if (this.isUnknown) this.warn(unknownVariable(name));
+    // What names no key may have any value: it is another program's.
+    else if (parsed.node === undefined) this.problems.push(...parsed.problems);
     return this.isUnknown || this.problems.length > before ? root : (changed ?? root);
   }
 
@@ -149,7 +147,9 @@ class Override {
         step.node?.kind === "scalar"
           ? { kind: "list", items: [step.node], origin: step.node.origin }
           : step.node;
-      return rest.length > 0 ? this.unknown(step) : this.atIndex(node, segment, () => this.value);
+      // A word is no index but the rest of a name: REGISTRY_HTTP_HEADERS_X_FRAME.
+      if (rest.length > 0 || !isIndex(segment)) return this.unknown(step);
+      return this.atIndex(node, segment, () => this.value);
     }
     if (type !== "unchecked") return this.unknown(step);
     // Nobody looks at what is below, but that it is there has to be seen.
@@ -179,7 +179,7 @@ class Override {
     change: (item: RawNode | undefined) => RawNode | undefined,
   ): RawNode | undefined {
     const items = node?.kind === "list" ? node.items : [];
-    if (!/^\d{1,6}$/.test(segment)) {
+    if (!isIndex(segment)) {
       return this.refuse(node, `${segment} is not an index; a list's items are 0, 1, 2 …`);
     }
     const index = Number(segment);
@@ -213,6 +213,10 @@ class Override {
     if (node === undefined || node.kind === "null") return empty;
     return target === undefined ? mapOf(node) : namedMap(node, target);
   }
+}
+
+function isIndex(segment: string): boolean {
+  return /^\d{1,6}$/.test(segment);
 }
 
 function mapOf(node: RawNode): RawMap | undefined {
@@ -253,10 +257,17 @@ const knownNames = new Map(
   }),
 );
 
+const headersPrefix = `${environmentNameOf("http.headers")}_`;
+
 function unknownVariable(name: string): string {
+  const ignored = "there is no such key, so this variable is ignored";
+  if (name.startsWith(headersPrefix)) {
+    const header = name.slice(headersPrefix.length).replaceAll("_", "-");
+    return `${ignored}; a header's name keeps its -: ${headersPrefix}${header}`;
+  }
   const guess = name.toUpperCase().replace(/_\d+(?=_|$)/g, "_0");
   const nearest =
     knownNames.get(guess) ?? knownNames.get(nearestName(guess, knownNames.keys(), 6) ?? "");
   const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
-  return `there is no such key, so this variable is ignored${hint}`;
+  return `${ignored}${hint}`;
 }

@@ -30,6 +30,17 @@ describe("what is accepted says why nothing is lost", () => {
   });
 });
 
+describe("below a section that is not needed, nothing is looked at", () => {
+  test.each([
+    // What Harbor and others write there.
+    ["redis: {addr: a:1, enableTLS: false}", "redis"],
+    ["redis: {sentinel: {masterSet: m, addresses: [a:1]}, pool: {wait: true}}", "redis"],
+    ["reporting: {newrelic: {appname: a}}", "reporting"],
+  ])("%s", (text, path) => {
+    expect(load(`${start}${text}`).notices.map((notice) => notice.path)).toEqual([path]);
+  });
+});
+
 describe("what Berth cannot do stops the start, with its place", () => {
   test.each([
     [
@@ -99,7 +110,11 @@ describe("what does not fit", () => {
     ["a key with a letter less and too much", "loging: {}", "did you mean log?"],
     ["a key in the wrong place", "draintimeout: 5s", "did you mean http.draintimeout?"],
     ["a key that nothing is like", "zzzzzzzz: 1", "zzzzzzzz: there is no such key"],
-    ["a member that redis does not have", "redis: {passwort: p}", "did you mean redis.password?"],
+    [
+      "a key of which there are many elsewhere",
+      "http: {timeout: 60s, debug: {prometheus: {disabled: true}}}",
+      "http.timeout: there is no such key\nconfig.yml:3:43: http.debug.prometheus.disabled: there is no such key",
+    ],
     [
       "a duration without a unit",
       "http: {draintimeout: 60}",
@@ -126,7 +141,7 @@ describe("what does not fit", () => {
     ["too small", "http: {limits: {tagsperrequest: 0}}", '"0" is less than 1'],
     ["too large", "auth: {htpasswd: {realm: a, path: b, cachettl: 2h}}", '"2h" is more than 1h'],
     ["an address without a port", "http: {addr: localhost}", '"localhost" is not host:port'],
-    ["a URL without a scheme", "http: {host: example.com}", "write it with its scheme"],
+    ["a URL of another scheme", "http: {host: ftp://example.com}", "write it with its scheme"],
     ["a prefix with a query", "http: {prefix: /a?b}", "is not a path"],
     [
       "a block that is none",
@@ -216,6 +231,17 @@ describe("what does not fit", () => {
       "http.debug.prometheus.enabled",
     ]);
   });
+
+  test.each(["example.com", "example.com:5000", "localhost:5000/a"])(
+    "a host without a scheme, %s, is passed over as in Distribution, and said",
+    (host) => {
+      const { config, warnings } = load(`${start}http: {host: "${host}"}`);
+      expect(config.http.host).toBeUndefined();
+      expect(warnings.map(({ path, message }) => [path, message])).toEqual([
+        ["http.host", expect.stringContaining("ignored: write it with its scheme")],
+      ]);
+    },
+  );
 
   test("a line of a message is one line", () => {
     const [line = ""] = problemLines(`${start}"a\\nb\\e[31m": 1`);

@@ -114,6 +114,7 @@ describe("defaults", () => {
           rootDirectory: "/var/lib/registry",
           durability: "full",
           threadsMax: 16,
+          reserveBytes: 4_194_304,
         },
         delete: { isEnabled: false },
         maintenance: {

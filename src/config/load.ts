@@ -62,15 +62,33 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   const settings = new Settings(decoded);
   checkVersion(map, settings);
   const config = buildConfig(settings);
-  const problems = [...overridden.problems, ...settings.problems];
+  const warnings = [...overridden.warnings, ...settings.warnings];
+  const isOpen = config.auth.kind === "none" && !decoded.present.has("auth.none");
+  const problems = [
+    ...overridden.problems,
+    ...settings.problems,
+    ...(isOpen ? warnings.filter(isAboutAuth).map(openByMistake) : []),
+  ];
   if (problems.length > 0) throw new ConfigError(problems, fileName);
   return {
     config,
-    warnings: [...overridden.warnings, ...settings.warnings],
+    warnings,
     notices: decoded.notices,
     values: settings.effective,
     origins: new Map([...settings.effective].map(([path, { origin }]) => [path, origin])),
   };
+}
+
+/** True for a variable that is ignored and that meant to set something of `auth`. */
+function isAboutAuth({ path, origin }: ConfigNotice): boolean {
+  if (origin?.kind !== "environment") return false;
+  return /^REGISTRY_AUTH(_|$)/.test(origin.name) || path?.startsWith("auth.") === true;
+}
+
+/** To ignore it would leave the registry to everybody, where Distribution does not start. */
+function openByMistake(notice: ConfigNotice): ConfigNotice {
+  const advice = "no authentication is chosen; set REGISTRY_AUTH=none if everybody may push";
+  return { ...notice, message: `${notice.message}; ${advice}` };
 }
 
 function asMap(node: RawNode): RawMap | undefined {

@@ -23,9 +23,9 @@ and with line and column; \`berth config show FILE\` shows every value and where
 Without a file Berth listens on \`:5000\`, keeps its data in \`./data\`, allows deleting and asks
 nobody for a password. [config.example.yml](../../config/config.example.yml) has every key.
 
-A key that is not in these tables stops the start. A key that Berth does not need is accepted, and
-one line at the start says why nothing is lost. A key for something that Berth cannot do stops the
-start, unless it is switched off or empty.
+A key that is not in these tables stops the start. A key that Berth does not need is accepted, with
+whatever stands below it, and one line at the start says why nothing is lost. A key for something
+that Berth cannot do stops the start, unless it is switched off or empty.
 
 ## Environment
 
@@ -37,7 +37,8 @@ alphabetical order of their names, so \`REGISTRY_STORAGE=inmemory\` first replac
 its index, and appended by the index that comes next: \`REGISTRY_HEALTH_FILECHECKERS_0_FILE\`; a whole
 list is set as \`REGISTRY_HTTP_TLS_CLIENTCAS='[a.pem, b.pem]'\`. An empty value means the default. A
 variable that names no key is ignored with a warning, because others call variables so too:
-Kubernetes sets \`REGISTRY_PORT\` for a service that is called \`registry\`.
+Kubernetes sets \`REGISTRY_PORT\` for a service that is called \`registry\`. Only one that begins with
+\`REGISTRY_AUTH\` stops the start, where without it nobody would be asked for a password.
 
 ## Values
 

@@ -51,6 +51,24 @@ test("a rule that can delete nothing is warned of", () => {
   expect(warnings).toMatchObject([{ path: "retention.rules[0]" }]);
 });
 
+test("a rule for repositories that earlier rules have all taken is warned of", () => {
+  const rules = (lists: readonly string[]) => {
+    const items = lists.map((list) => `{repositories: ${list}, untaggedafter: 1h}`);
+    const { warnings } = load(`${start}retention: {rules: [${items.join(", ")}]}`);
+    return warnings.map(({ path, message }) => `${path}: ${message}`);
+  };
+  expect(rules(['"team/*"', '"team/*"'])).toEqual([
+    'retention.rules[1]: the rule never applies: the first rule that names a repository decides, and rules before it name "team/*" too',
+  ]);
+  expect(rules(['["a/*", "b/*"]', "x", '["b/*", "a/*"]'])).toHaveLength(1);
+  // Everything, and a name that an earlier pattern matches.
+  expect(rules(['"**"', '"team/*"'])).toHaveLength(1);
+  expect(rules(['"team/*"', "team/app"])).toHaveLength(1);
+  expect(rules(['"team/*"', '["team/*", "other"]'])).toEqual([]);
+  expect(rules(["team/app", '"team/*"', '"**"'])).toEqual([]);
+  expect(rules(['"team/*"', "team/app/web"])).toEqual([]);
+});
+
 test("what is wrong is said with its place", () => {
   const text = `${start}
 retention:

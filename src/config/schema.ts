@@ -60,6 +60,8 @@ export interface SectionShape {
   readonly section: Section | undefined;
   /** Distribution has a map here or above, so names are found without regard to case. */
   readonly isMap: boolean;
+  /** Berth needs nothing of what is here or below, so it does not ask what that is. */
+  readonly isUnneeded: boolean;
   readonly fields: Map<string, Shape>;
 }
 
@@ -128,6 +130,7 @@ function buildShape(): SectionShape {
     path: "",
     section: undefined,
     isMap: false,
+    isUnneeded: false,
     fields: new Map(),
   };
   // Sections first, so that one without keys (storage.inmemory) is there too.
@@ -158,7 +161,9 @@ function sectionAt(root: SectionShape, parts: readonly string[]): SectionShape {
     const path = current.path === "" ? part : `${current.path}.${part}`;
     const section = sectionsByPath.get(path);
     const isMap = current.isMap || section?.isMap === true;
-    const made: SectionShape = { kind: "section", path, section, isMap, fields: new Map() };
+    const isUnneeded = current.isUnneeded || section?.standing === "accepted";
+    const fields = new Map<string, Shape>();
+    const made: SectionShape = { kind: "section", path, section, isMap, isUnneeded, fields };
     const isList = part.endsWith("[]");
     current.fields.set(name, isList ? { kind: "list", path, section, item: made } : made);
     current = made;

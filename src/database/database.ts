@@ -60,8 +60,15 @@ export interface DatabaseOptions {
    * the program. For SQLite; a PostgreSQL server decides by its own `synchronous_commit`.
    */
   readonly durability: "records" | "derived";
+  /** Room that is kept for when the disk is full; for SQLite. */
+  readonly reserve?: RoomReserve | undefined;
   /** Makes the error to throw when it is the database that failed, and not the question. */
   readonly refuse: Refuse;
+}
+
+export interface RoomReserve {
+  /** Gives back what it holds; says whether there is more room now. */
+  giveBack(): Promise<boolean>;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { codeOf } from "../base/errors.ts";
+import { isDamage } from "./damaged-file.ts";
 import type { DatabaseOptions } from "./database.ts";
 
 /** What to do about a SQLite file that cannot be opened; empty where the cause says it all. */
@@ -12,7 +13,8 @@ export function openingAdvice(
     // SQLite calls it an I/O error when there is no room for the file that its readers share.
     return ": look whether its disk is full (df, df -i) or fails";
   }
-  if (!/^SQLITE_(?:CORRUPT|NOTADB)/.test(code)) return "";
+  if (!isDamage(cause) && code !== "SQLITE_NOTADB") return "";
   if (durability === "records") return "; put the one of a backup in its place";
+  if (isDamage(cause)) return "; start again: it is set aside then, and made anew from the storage";
   return `; delete it, with ${path}-wal and ${path}-shm: it is made again from the storage`;
 }

@@ -1,27 +1,16 @@
-import {
-  Database as Connection,
-  constants,
-  type Statement as NativeStatement,
-  SQLiteError,
-} from "bun:sqlite";
+import { Database as Connection, constants, type Statement as NativeStatement } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../base/errors.ts";
 import { KeyedMutex } from "../base/mutex.ts";
 import { ChangeWatch } from "./change-watch.ts";
-import type { Database, DatabaseOptions, MaybePromise, Refuse, Transaction } from "./database.ts";
+import type { Database, DatabaseOptions } from "./database.ts";
 import { migrate } from "./migrations.ts";
 import { openingAdvice } from "./opening-advice.ts";
 import { ReadCache, rowsMax } from "./read-cache.ts";
-import {
-  type Arguments,
-  type Build,
-  compileStatement,
-  queryBuilder,
-  type Statement,
-  type Value,
-} from "./statement.ts";
+import { SqliteDatabase, type SqliteSession } from "./sqlite-database.ts";
+import { isBusy, whenFree } from "./sqlite-failures.ts";
+import type { Arguments, Statement, Value } from "./statement.ts";
 
 /** How long a reader may wait for SQLite's own short locks (recovery of a log, its deletion). */
 const busyTimeoutMs = 5_000;
@@ -31,19 +20,9 @@ const busyTimeoutMs = 5_000;
  * for by trying again, so that requests go on being answered meanwhile.
  */
 const beginBusyTimeoutMs = 2;
-const beginPauseMsMax = 25;
-/** About a minute of waiting for another process. */
-const beginAttemptsMax = 2_500;
 
 /** Rows of one transaction that are written before other work of the program gets its turn. */
 const rowsPerTurn = 128;
-
-/**
- * Failures of the disk, of another process that does not let go, of a damaged file
- * (sqlite.org/rescode.html). Everything else is a fault of ours: a constraint, a wrong statement.
- */
-const unavailableCodes =
-  /^SQLITE_(?:BUSY|LOCKED|IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB|PROTOCOL|PERM|AUTH)/;
 
 /** How often each file is open in this process. */
 const opened = new Map<string, number>();
@@ -101,6 +80,7 @@ async function openFile<Tables>(path: string, options: DatabaseOptions): Promise
   opened.set(path, count + 1);
   return new SqliteDatabase<Tables>({
     refuse: options.refuse,
+    reserve: options.reserve,
     reader: new Session(reader, cache),
     writer: new Session(writer),
     onClose: () => opened.set(path, (opened.get(path) ?? 1) - 1),
@@ -165,23 +145,6 @@ function schemaVersion(connection: Connection): number | undefined {
   return row?.version;
 }
 
-/** Runs `attempt` until no other process stands in its way. */
-async function whenFree(attempt: () => void): Promise<void> {
-  for (let attempts = 1; ; attempts += 1) {
-    try {
-      attempt();
-      return;
-    } catch (cause) {
-      if (!isBusy(cause) || attempts >= beginAttemptsMax) throw cause;
-    }
-    await sleep(Math.min(attempts, beginPauseMsMax));
-  }
-}
-
-function isBusy(cause: unknown): boolean {
-  return cause instanceof SQLiteError && cause.code?.startsWith("SQLITE_BUSY") === true;
-}
-
 /**
  * Takes the lock that the file at `path` stands for, in a folder that is there, and holds it until
  * it is released or this process ends, however it ends: the lock is the kernel's. Undefined when
@@ -215,7 +178,7 @@ export interface HeldLock {
 }
 
 /** A connection with its prepared statements. Everything here happens at once. */
-class Session implements Transaction {
+class Session implements SqliteSession {
   readonly #connection: Connection;
   readonly #prepared = new Map<Statement<never, unknown>, NativeStatement<unknown, Value[]>>();
   /** Only for a connection that reads: a writer sees what it has not committed. */
@@ -264,6 +227,11 @@ class Session implements Transaction {
     this.#rowsInTurn = 0;
   }
 
+  /** Brings what is in the log into the database, so that it is written from its beginning. */
+  restartLog(): void {
+    this.#connection.run("pragma wal_checkpoint(restart)");
+  }
+
   end(command: "commit" | "rollback"): void {
     this.#connection.run(command);
   }
@@ -291,101 +259,4 @@ const always = (): boolean => true;
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-class SqliteDatabase<Tables> implements Database<Tables> {
-  readonly dialect = "sqlite";
-  readonly #reader: Session;
-  readonly #writer: Session;
-  readonly #builder = queryBuilder<Tables>("sqlite");
-  readonly #mutex = new KeyedMutex();
-  readonly #onClose: (() => void) | undefined;
-  readonly #refuse: Refuse;
-  #isClosed = false;
-
-  constructor(parts: {
-    readonly refuse: Refuse;
-    readonly reader: Session;
-    readonly writer: Session;
-    readonly onClose?: () => void;
-  }) {
-    this.#refuse = parts.refuse;
-    this.#reader = parts.reader;
-    this.#writer = parts.writer;
-    this.#onClose = parts.onClose;
-  }
-
-  prepare<A extends Arguments, R>(build: Build<Tables, A, R>): Statement<A, R> {
-    return compileStatement("sqlite", this.#builder, build);
-  }
-
-  first<A extends Arguments, R>(statement: Statement<A, R>, args: A): MaybePromise<R | undefined> {
-    return this.#read(() => this.#reader.first(statement, args));
-  }
-
-  all<A extends Arguments, R>(statement: Statement<A, R>, args: A): MaybePromise<readonly R[]> {
-    return this.#read(() => this.#reader.all(statement, args));
-  }
-
-  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    return this.#alone(async () => {
-      if (this.#isClosed) throw new Error("the database is closed");
-      try {
-        return await this.#attempt(work);
-      } catch (cause) {
-        throw this.#translated(cause);
-      }
-    });
-  }
-
-  close(): Promise<void> {
-    return this.#alone(() => {
-      if (!this.#isClosed) {
-        this.#isClosed = true;
-        if (this.#reader !== this.#writer) this.#reader.close();
-        this.#writer.close();
-        this.#onClose?.();
-      }
-      return Promise.resolve();
-    });
-  }
-
-  async #attempt<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    await whenFree(() => this.#writer.begin());
-    try {
-      const result = await work(this.#writer);
-      this.#writer.end("commit");
-      return result;
-    } catch (cause) {
-      // A full disk makes SQLite roll back by itself.
-      if (this.#writer.inTransaction) this.#writer.end("rollback");
-      throw cause;
-    }
-  }
-
-  #read<T>(ask: () => T): MaybePromise<T> {
-    const answer = (): T => {
-      try {
-        return ask();
-      } catch (cause) {
-        throw this.#translated(cause);
-      }
-    };
-    return this.#readsWait() ? this.#alone(async () => answer()) : answer();
-  }
-
-  #translated(cause: unknown): unknown {
-    const code = cause instanceof SQLiteError ? (cause.code ?? "") : "";
-    if (code.startsWith("SQLITE_FULL")) return this.#refuse("storageFull", cause);
-    return unavailableCodes.test(code) ? this.#refuse("databaseUnavailable", cause) : cause;
-  }
-
-  /** A database in memory has one connection, whose reads would see what is not committed. */
-  #readsWait(): boolean {
-    return this.#reader === this.#writer && this.#writer.inTransaction;
-  }
-
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    return this.#mutex.run("writer", work);
-  }
 }

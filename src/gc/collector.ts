@@ -114,7 +114,7 @@ export class Collector {
   /** All that needs rows which say what the storage says. */
   async #decideByRows(round: RoundOptions, result: Tally): Promise<void> {
     const { metadata, clock, adoption } = this.#parts;
-    result.removedRepositories += await clearRemnants(adoption.takeRemnants(), this.#parts);
+    result.removedRepositories += await clearRemnants(adoption.remnants.take(), this.#parts);
     await this.#mendFrozen();
     await this.#forgetExpired(round);
     await this.#trashUnreferenced(round, result);

@@ -12,6 +12,7 @@ interface AccessRow<Kind extends RouteKind> {
   readonly accesses: (route: RouteOf<Kind>) => readonly Access[];
 }
 
+const nothing: readonly Access[] = [];
 const base: readonly Access[] = [{ kind: "base" }];
 const catalog: readonly Access[] = [{ kind: "catalog" }];
 
@@ -62,9 +63,9 @@ export function accessesOf(route: Route): {
  * not required; but a challenge names it, so that one token is good for both.
  */
 export function mountAccesses(route: Route, query: URLSearchParams): readonly Access[] {
-  if (route.kind !== "uploadBegin" || !query.has("mount")) return [];
+  if (route.kind !== "uploadBegin" || !query.has("mount")) return nothing;
   const source = parseRepositoryName(query.get("from") ?? "");
-  return source === undefined ? [] : repository(source, "pull");
+  return source === undefined ? nothing : repository(source, "pull");
 }
 
 function rowOf<Kind extends RouteKind>(route: RouteOf<Kind>): AccessRow<Kind> {

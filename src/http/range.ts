@@ -11,6 +11,7 @@ const rangesMax = 16;
  * The parts that a `Range` header asks of a body of `sizeBytes` (RFC 9110, 14.1.2).
  *
  * - `"whole"`: no range, another unit, or parts that add up to more than the body: answer 200.
+ *   An empty body is whole too, as in Distribution 3: some clients ask for a range of everything.
  * - `"invalid"`: nothing of it can be served: answer 416.
  */
 export function parseRange(
@@ -29,6 +30,7 @@ export function parseRange(
     if (range === "invalid") return "invalid";
     if (range !== undefined) ranges.push(range);
   }
+  if (sizeBytes === 0) return "whole";
   if (ranges.length === 0) return "invalid";
   const asked = ranges.reduce((sum, range) => sum + range.end - range.start, 0);
   return ranges.length > 1 && asked > sizeBytes ? "whole" : ranges;

@@ -10,6 +10,7 @@ import { allowedOrigin, type ExtraHeaders, readExtraHeaders } from "./cors.ts";
 import type { Exchange, WireSettings } from "./exchange.ts";
 import { Client, type Peer, type ProxyTrust } from "./forwarded.ts";
 import { handle } from "./handlers.ts";
+import { pathWithFewerSlashes } from "./redirect.ts";
 import { emptyReply, errorReply, type HeaderFields, type Reply } from "./reply.ts";
 import { parseTarget, type WireRequest } from "./request.ts";
 import { RequestId } from "./request-id.ts";
@@ -74,6 +75,8 @@ export class Wire {
 
   #replyToFailure(arrival: Arrival, error: unknown): Reply {
     if (error instanceof RegistryError) {
+      const elsewhere = problems[error.reason].status === 404 ? this.#redirect(arrival) : undefined;
+      if (elsewhere !== undefined) return elsewhere;
       arrival.seen.reason = error.reason;
       // The client is told that the storage or the database failed; here is why.
       if (error.cause !== undefined && problems[error.reason].status >= 500) {
@@ -90,6 +93,20 @@ export class Wire {
     const requestId = arrival.id.text;
     this.#options.logger.error("a request failed", { requestId, error });
     return errorReply(new RegistryError("internal", { requestId }));
+  }
+
+  /** Where a path without a route leads when it has slashes too many, as in Distribution. */
+  #redirect({ request, seen }: Arrival): Reply | undefined {
+    if (seen.kind !== "unknown") return undefined;
+    const { prefix } = this.#options.settings;
+    const below = (path: string): string => withoutPrefix(path, prefix);
+    const path = pathWithFewerSlashes(request.method, seen.path, below);
+    if (path === undefined) return undefined;
+    const { url } = request;
+    const queryStart = url.includes("?") ? url.indexOf("?") : url.length;
+    // A slash that is encoded was meant as a part of something.
+    if (url.slice(0, queryStart).includes("%")) return undefined;
+    return emptyReply(301, { Location: path + url.slice(queryStart) });
   }
 
   async #process({ request, peer, seen }: Arrival): Promise<Reply> {
@@ -113,18 +130,15 @@ export class Wire {
     const credentials = new RequestCredentials(request.headers, client, settings);
     let identity: Identity = { kind: "anonymous", name: "" };
     if (accesses.length > 0) {
-      const pending = authenticator.decide(credentials, accesses);
-      const decision = pending instanceof Promise ? await pending : pending;
-      const besides = wantsToken(decision) ? mountAccesses(route, target.query) : [];
-      identity = identityOf(
-        besides.length === 0
-          ? decision
-          : await authenticator.decide(credentials, [...accesses, ...besides]),
-        credentials,
-      );
+      const besides = mountAccesses(route, target.query);
+      const pending = authenticator.decide(credentials, accesses, besides);
+      identity = identityOf(pending instanceof Promise ? await pending : pending, credentials);
       seen.user = identity.name;
     }
     if (isOff(effect, settings)) throw refusalOfWhatIsOff(path, settings);
+    if (bringsBytes.has(route.kind) && this.#options.isStorageFull?.() === true) {
+      throw new RegistryError("storageFull");
+    }
     const wireRequest: WireRequest = {
       method: request.method,
       path,
@@ -153,6 +167,8 @@ export interface WireOptions {
   readonly logger: Logger;
   /** Why no request is answered at the moment, if so: Distribution's 503 of a failing check. */
   readonly outOfRotation?: () => string | undefined;
+  /** True while the storage has room for nothing but what makes room. Must be quick. */
+  readonly isStorageFull?: () => boolean;
   /** Told of every request of which the route is known: `onAnswer` follows. Must be quick. */
   readonly onRoute?: (kind: RouteKind) => void;
   /** Told of every answer: for the access log and the metrics. Must be quick. */
@@ -208,11 +224,6 @@ export interface Answered extends Arrival {
   readonly bodyBytes: number;
 }
 
-/** A login by password has no scope. */
-function wantsToken(decision: Decision): boolean {
-  return decision.kind === "challenge" && decision.challenge.startsWith("Bearer ");
-}
-
 /**
  * Which of name and password is wrong, and whether there is such a name, is not said.
  *
@@ -232,6 +243,11 @@ function identityOf(decision: Decision, { authorization }: Credentials): Identit
       throw new RegistryError("denied");
   }
 }
+
+/** Before anything of them is done: an upload that cannot be ended now goes on later. */
+const bringsBytes: ReadonlySet<RouteKind> = new Set([
+  ...(["uploadBegin", "uploadAppend", "uploadFinish", "manifestPut"] as const),
+]);
 
 /** The one place where reading only and deleting off are obeyed, for every route. */
 function isOff(effect: Effect, settings: WireSettings): boolean {

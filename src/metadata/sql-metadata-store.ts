@@ -1,5 +1,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
-import type { Database, DatabaseLocation, Transaction } from "../database/database.ts";
+import { type Logger, silentLogger } from "../base/logger.ts";
+import { damageWatch, noteDamage } from "../database/damaged-file.ts";
+import type { Database, DatabaseLocation, RoomReserve, Transaction } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -25,18 +27,41 @@ import { prepareView, type RepositoryView, readView } from "./repository-view.ts
 import { SqlCollectionStore } from "./sql-collection-store.ts";
 import { type MetadataTables, metadataMigrations } from "./tables.ts";
 
+export interface MetadataOptions {
+  readonly logger?: Pick<Logger, "error">;
+  readonly reserve?: RoomReserve | undefined;
+}
+
 /** Opens the derived store, or makes an empty one. `:memory:` is the store of the memory driver. */
 export async function openMetadataStore(
   location: DatabaseLocation,
   clock: Clock = systemClock,
+  { logger = silentLogger, reserve }: MetadataOptions = {},
 ): Promise<MetadataStore> {
-  const database = await openDatabase<MetadataTables>(location, {
+  const note = (): void => {
+    if (location.kind === "sqlite") noteDamage(location.path);
+  };
+  const onFailure = damageWatch((cause) => {
+    note();
+    logger.error(damageSentence, { error: cause });
+  });
+  const opening = openDatabase<MetadataTables>(location, {
     migrations: metadataMigrations,
     durability: "derived",
-    refuse: (reason, cause) => new RegistryError(reason, {}, { cause }),
+    reserve,
+    refuse(reason, cause) {
+      onFailure(cause);
+      return new RegistryError(reason, {}, { cause });
+    },
   });
-  return new SqlMetadataStore(database, clock);
+  // What opening says of damage goes to whoever starts the program.
+  opening.catch((error: unknown) => damageWatch(note)(error instanceof Error && error.cause));
+  return new SqlMetadataStore(await opening, clock);
 }
+
+const damageSentence =
+  "the metadata database is damaged, and some requests are refused: restart the registry, which " +
+  "then makes it anew from the storage; and look whether the disk fails";
 
 const nothing = { manifests: 0, tags: 0 };
 

@@ -201,6 +201,12 @@ export const problems = {
     message: "tag {tag} of {name} is immutable: it points to {digest} and stays so",
     advice: "push under another tag: immutabletags of the configuration says {pattern}",
   },
+  conditionFailed: {
+    code: "DENIED",
+    status: 412,
+    message: "{reference} of {name} is not what this push may replace: it is {digest}",
+    advice: "pull it again, apply your change to that, and push with its ETag in If-Match",
+  },
   tagsTooMany: {
     code: "TAG_INVALID",
     status: 414,

@@ -12,12 +12,14 @@ import type {
   TagRecord,
 } from "../metadata/metadata-store.ts";
 import { recordedRepositories } from "../metadata/recorded-repositories.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { LinkStore } from "../storage/link-store.ts";
 import { recordFoundMoves } from "./found-moves.ts";
 import { repositoryLock } from "./lock-keys.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
+import { Remnants } from "./remnants.ts";
 
 /** How long adoption may go without a sign of life in the log. */
 const progressIntervalMs = 5_000;
@@ -29,9 +31,6 @@ const retryMsMax = 600_000;
 
 /** A look that a push has overtaken is repeated so often before pushes have to wait. */
 const attemptsBesidePushes = 3;
-
-/** What is not noted is found at the next start. */
-const remnantsMax = 10_000;
 
 /** Set in the metadata once they have agreed with the whole storage. */
 const completedKey = "adoption.completed";
@@ -67,7 +66,8 @@ export interface AdoptionProgress {
 export class Adoption {
   readonly #parts: AdoptionParts;
   readonly #current = new Set<RepositoryName>();
-  readonly #remnants = new Set<RepositoryName>();
+  /** What is left of deletes that a crash broke off, and links to bytes that are gone. */
+  readonly remnants = new Remnants();
   readonly #running = new Map<RepositoryName, Promise<void>>();
   /**
    * Repositories with a write that was not recorded, each with a number that says how often: a
@@ -92,26 +92,21 @@ export class Adoption {
     return this.#isComplete || this.#current.has(name);
   }
 
-  /**
-   * Repositories where a crash broke off a delete, or took bytes to which there is a link, for
-   * whoever clears that away.
-   */
-  takeRemnants(): readonly RepositoryName[] {
-    const names = [...this.#remnants];
-    this.#remnants.clear();
-    return names;
-  }
-
   /** An upload left a repository: if nothing else is recorded there, its folders may be empty. */
   async noteEndedUpload(name: RepositoryName): Promise<void> {
-    if (this.#remnants.size >= remnantsMax) return;
+    if (this.remnants.isFull) return;
     const isRecorded = await this.#parts.metadata.hasRepository(name).catch(() => true);
-    if (!isRecorded) this.#remnants.add(name);
+    if (!isRecorded) this.remnants.add(name);
   }
 
   /** The metadata store missed a write to this repository: it is asked again once compared. */
   distrust(name: RepositoryName): void {
     this.#doubts.set(name, (this.#doubts.get(name) ?? 0) + 1);
+  }
+
+  /** These bytes are there: repositories that had only a link to them have them again. */
+  noteBytes(digest: Digest): void {
+    for (const name of this.remnants.takeLost(digest)) this.distrust(name);
   }
 
   /** Compares what `distrust` named; what still cannot be recorded is left for the next time. */
@@ -230,9 +225,10 @@ export class Adoption {
         manifests.push(record);
       } else if (await links.settleRemovedRevision(name, digest)) {
         // The folder of a delete that was broken off.
-        this.#remnants.add(name);
+        this.remnants.add(name);
       } else {
         unreadable.manifests += 1;
+        this.remnants.addLost(digest, name);
         const fields = { repository: name, digest };
         logger.warn("a manifest in the storage is missing or cannot be read", fields);
       }
@@ -242,7 +238,7 @@ export class Adoption {
     for (const tag of await links.listTags(name)) {
       const link = await links.readTag(name, tag);
       if (link === undefined) {
-        if (await links.settleRemovedTag(name, tag)) this.#remnants.add(name);
+        if (await links.settleRemovedTag(name, tag)) this.remnants.add(name);
         else unreadable.tags += 1;
       }
       // A tag of a manifest that is not there cannot be pulled: it is not listed either.
@@ -337,7 +333,7 @@ export class Adoption {
     const tags = await links.listTags(name);
     if (tags.length !== recorded.tags.size) return false;
     // Folders without a link: a crash broke off their removal, or an upload is about to begin.
-    if (revisions.length + layers.length + tags.length === 0) this.#remnants.add(name);
+    if (revisions.length + layers.length + tags.length === 0) this.remnants.add(name);
     for (const tag of tags) {
       const stamp = recorded.tags.get(tag)?.stamp;
       if (stamp === undefined || (await links.stampOfTag(name, tag)) !== stamp) return false;
@@ -350,13 +346,13 @@ export class Adoption {
     const found: BlobRecord[] = [];
     for (const digest of await links.listLayers(name)) {
       if ((await links.readLayer(name, digest)) === undefined) {
-        this.#remnants.add(name);
+        this.remnants.add(name);
         continue;
       }
       // One in the trash comes back when it is asked for, so it counts as held.
       const sizeBytes = (await blobs.sizeOf(digest)) ?? (await blobs.sizeInTrash(digest));
       if (sizeBytes !== undefined) found.push({ digest, sizeBytes });
-      else this.#remnants.add(name);
+      else this.remnants.addLostLayer(digest, name);
     }
     return found;
   }

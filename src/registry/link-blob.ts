@@ -10,9 +10,10 @@ export async function linkBlob(
   blob: BlobRecord,
   context: RegistryContext,
 ): Promise<void> {
-  const { links, metadata, locks } = context;
+  const { links, metadata, locks, adoption } = context;
   await locks.shared(repositoryLock(name), async () => {
     await links.writeLayer(name, blob.digest);
     await record(name, context, () => metadata.recordBlob(name, blob));
   });
+  adoption.noteBytes(blob.digest);
 }

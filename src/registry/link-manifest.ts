@@ -15,7 +15,7 @@ export async function linkManifest(
   },
   context: RegistryContext,
 ): Promise<void> {
-  const { links, metadata, locks, clock, reader } = context;
+  const { links, metadata, locks, clock, reader, adoption } = context;
   const config = await reader.configOf(linked.manifest);
   await locks.shared(repositoryLock(name), async () => {
     await links.writeRevision(name, linked.digest);
@@ -27,4 +27,5 @@ export async function linkManifest(
       }),
     );
   });
+  adoption.noteBytes(linked.digest);
 }

@@ -25,6 +25,8 @@ export interface ManifestPush {
   /** As the client sent it, without parameters; undefined when it sent none. */
   readonly contentType: string | undefined;
   readonly actor: Actor;
+  /** Asked what the reference leads to now; false refuses the push. */
+  readonly mayReplace?: (before: Digest | undefined) => boolean;
 }
 
 export interface PushedManifest {
@@ -111,10 +113,10 @@ export class Manifests {
    * Stores a manifest and points its tags at it. Everything it names is there first, the tag is
    * last: at no moment does a tag lead to something incomplete.
    *
-   * @throws {RegistryError} `manifest…`, `digestMismatch`, `tagImmutable`
+   * @throws {RegistryError} `manifest…`, `digestMismatch`, `tagImmutable`, `conditionFailed`
    */
   async push(push: ManifestPush): Promise<PushedManifest> {
-    const { name, reference, bytes, actor } = push;
+    const { name, reference, bytes } = push;
     const manifest = parseChecked(bytes, push.contentType);
     const digest = digestOf(bytes, algorithmFor(reference));
     if (reference.kind === "digest" && reference.digest !== digest) {
@@ -122,6 +124,10 @@ export class Manifests {
     }
     const tags = reference.kind === "tag" ? [reference.tag] : push.tags;
     const { locks, leases, policy } = this.#context;
+    if (push.mayReplace !== undefined) {
+      const before = (await this.#look(name, reference))?.digest;
+      if (!push.mayReplace(before)) throw conditionFailed(push, before);
+    }
     for (const tag of tags) {
       // Before anything is stored; it is asked once more under the tag's lock.
       const isImmutable = immutablePattern(name, tag, policy) !== undefined;
@@ -135,9 +141,21 @@ export class Manifests {
       this.#context.reader.remember(digest, bytes);
       const linked = { digest, manifest, sizeBytes: bytes.byteLength };
       await linkManifest(name, linked, this.#context);
-      for (const tag of tags) await moveTag({ name, tag, digest, actor }, this.#context);
+      for (const tag of tags) await this.#moveTag(push, { tag, digest });
     });
     return { digest, subject: manifest.subject?.digest, tags };
+  }
+
+  /** The condition is of the reference; it is asked once more under the lock of the tag. */
+  async #moveTag(
+    push: ManifestPush,
+    { tag, digest }: { readonly tag: Tag; readonly digest: Digest },
+  ): Promise<void> {
+    const { name, reference, actor, mayReplace } = push;
+    const isConditional = reference.kind === "tag" && mayReplace !== undefined;
+    const move = { name, tag, digest, actor, ...(isConditional && { mayReplace }) };
+    const { isMoved, before } = await moveTag(move, this.#context);
+    if (!isMoved) throw conditionFailed(push, before);
   }
 
   /**
@@ -173,6 +191,18 @@ function parseChecked(bytes: Uint8Array, contentType: string | undefined): Manif
     throw new RegistryError("manifestInvalid", { why });
   }
   return manifest;
+}
+
+function conditionFailed(
+  { name, reference }: ManifestPush,
+  before: Digest | undefined,
+): RegistryError {
+  const text = reference.kind === "tag" ? reference.tag : reference.digest;
+  return new RegistryError("conditionFailed", {
+    name,
+    reference: text,
+    digest: before ?? "nothing",
+  });
 }
 
 function manifestUnknown(name: RepositoryName, reference: Reference): RegistryError {

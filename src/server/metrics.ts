@@ -46,6 +46,11 @@ export const serverMetrics = {
     labels: ["handler"],
     buckets: sizeBuckets,
   },
+  droppedLogLines: {
+    type: "counter",
+    name: "berth_log_lines_dropped_total",
+    help: "Lines of the log and the access log that were lost because nobody read them.",
+  },
   storageAction: {
     type: "histogram",
     name: "registry_storage_action_seconds",
@@ -57,6 +62,11 @@ export const serverMetrics = {
     type: "gauge",
     name: "berth_storage_degraded",
     help: "1 when a sync of the disk has failed and nothing is written until a restart, else 0.",
+  },
+  storageReserve: {
+    type: "gauge",
+    name: "berth_storage_reserve_held",
+    help: "1 while room is kept for the day when the disk is full; 0 when it is given back, and where none is kept.",
   },
   adoptionComplete: {
     type: "gauge",

@@ -20,6 +20,8 @@ import type { SyncFailure } from "../storage/drivers/degrading-file-system.ts";
 import { FilesystemStore } from "../storage/drivers/filesystem.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { nodeFileSystem } from "../storage/drivers/node-file-system.ts";
+import type { Reserve } from "../storage/drivers/reserve.ts";
+import { reservingFileSystem } from "../storage/drivers/reserving-file-system.ts";
 import { LinkStore } from "../storage/link-store.ts";
 import { measuredStore } from "../storage/measured-store.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -27,6 +29,7 @@ import { Quarantine } from "../storage/quarantine.ts";
 import { UploadStore } from "../storage/upload-store.ts";
 import { databaseLocations } from "./database-locations.ts";
 import { serverMetrics } from "./metrics.ts";
+import { openReserve } from "./open-reserve.ts";
 import { registryPolicy } from "./settings.ts";
 
 export interface RegistryOptions {
@@ -36,6 +39,8 @@ export interface RegistryOptions {
         readonly kind: "filesystem";
         readonly rootFolder: string;
         readonly durability: "full" | "none";
+        /** Room that is kept for the day when the disk is full; none when it is left out. */
+        readonly reserveBytes?: number;
       }
     /** Objects that the caller has opened: a test hands in a store with faults. */
     | { readonly kind: "opened"; readonly objects: ObjectStore };
@@ -61,17 +66,22 @@ export interface OpenRegistry {
   readonly activity: ActivityStore;
   readonly quarantine: Quarantine;
   readonly scrub: Scrub;
+  /** Absent where there is no disk that could be full. */
+  readonly reserve: Reserve | undefined;
+  /** Proves that the storage takes writes; looks after the reserve as well. */
+  probe(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Opens storage and metadata and puts the use cases on top. Adoption is left to the caller. */
 export async function openRegistry(options: RegistryOptions): Promise<OpenRegistry> {
   const { clock, random, logger } = options;
-  const objects = measured(await openObjects(options), options);
+  const reserve = await reserveFor(options);
+  const objects = measured(await openObjects(options, reserve), options);
   const links = new LinkStore(objects, logger);
   const uploads = new UploadStore({ objects, clock, random });
-  const metadata = await openMetadataStore(options.metadata, clock);
-  const activity = await openActivityStore(options.records, { logger });
+  const metadata = await openMetadataStore(options.metadata, clock, { logger, reserve });
+  const activity = await openActivityStore(options.records, { logger, reserve });
   const blobs = new BlobStore(objects);
   const context = createRegistryContext({
     objects,
@@ -106,6 +116,11 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     activity,
     quarantine,
     scrub,
+    reserve,
+    probe: async () => {
+      await reserve?.look();
+      await objects.probe();
+    },
     close,
   };
 }
@@ -126,6 +141,7 @@ export async function openConfiguredRegistry(
             kind: "filesystem",
             rootFolder: resolve(driver.rootDirectory),
             durability: driver.durability,
+            reserveBytes: driver.reserveBytes,
           },
     policy: registryPolicy(config),
   });
@@ -152,7 +168,17 @@ function measured(store: ObjectStore, options: RegistryOptions): ObjectStore {
   });
 }
 
-async function openObjects(options: RegistryOptions): Promise<ObjectStore> {
+async function reserveFor(options: RegistryOptions): Promise<Reserve | undefined> {
+  const { storage, metadata, records } = options;
+  if (storage.kind !== "filesystem") return undefined;
+  const { rootFolder, reserveBytes: sizeBytes = 0 } = storage;
+  return openReserve({ ...options, rootFolder, sizeBytes, databases: [metadata, records] });
+}
+
+async function openObjects(
+  options: RegistryOptions,
+  reserve: Reserve | undefined,
+): Promise<ObjectStore> {
   const { storage, clock, random, logger, metrics } = options;
   if (storage.kind === "memory") return new MemoryStore(clock);
   if (storage.kind === "opened") return storage.objects;
@@ -166,7 +192,8 @@ async function openObjects(options: RegistryOptions): Promise<ObjectStore> {
       { path, error: cause },
     );
   };
-  const fileSystem = crowdedWrites(nodeFileSystem, clock);
+  const crowded = crowdedWrites(nodeFileSystem, clock);
+  const fileSystem = reserve === undefined ? crowded : reservingFileSystem(crowded, reserve);
   const parts = { fileSystem, clock, random, onDegraded };
   return FilesystemStore.open({ ...storage, ...parts });
 }

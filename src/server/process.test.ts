@@ -3,78 +3,8 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { existsSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, createServer, type Server, type Socket } from "node:net";
-import {
-  bodyOf,
-  certificates,
-  rawAnswer,
-  shake,
-  type TestFolder,
-  testFolder,
-} from "./test-support.ts";
-
-const main = new URL("../main.ts", import.meta.url).pathname;
-
-interface Berth extends AsyncDisposable {
-  readonly process: Bun.Subprocess<"ignore", "pipe", "pipe">;
-  /** The origin that the log names. */
-  origin(): Promise<string>;
-  /** The debug server's port, when it is on. */
-  readonly log: () => string;
-  ended(): Promise<{ readonly code: number; readonly errors: string }>;
-}
-
-interface BerthOptions {
-  readonly descriptor?: number;
-  readonly variables?: Readonly<Record<string, string>>;
-}
-
-function berth(folder: TestFolder, http: string, options: BerthOptions = {}): Berth {
-  const config = folder.write(
-    "config.yml",
-    `version: 0.1\nlog: {formatter: json}\nstorage: {filesystem: {rootdirectory: ${folder.path}/data}}\nhttp:\n${http}`,
-  );
-  return berthOn(config, options);
-}
-
-function berthOn(config: string, options: BerthOptions = {}): Berth {
-  const serve = `exec ${JSON.stringify(process.execPath)} ${main} serve ${config}`;
-  const isGiven = options.descriptor !== undefined;
-  const child = Bun.spawn(
-    ["/bin/sh", "-c", isGiven ? `LISTEN_PID=$$ LISTEN_FDS=1 ${serve}` : serve],
-    {
-      stdio: ["ignore", "pipe", "pipe", ...(isGiven ? [options.descriptor ?? 0] : [])],
-      env: { PATH: process.env["PATH"], ...options.variables },
-    },
-  );
-  let log = "";
-  const decoder = new TextDecoder();
-  const reading = (async () => {
-    for await (const chunk of child.stderr) log += decoder.decode(chunk, { stream: true });
-  })();
-  return {
-    process: child,
-    log: () => log,
-    async origin() {
-      for (;;) {
-        const line = log.split("\n").find((text) => text.includes('"origin"'));
-        if (line !== undefined) return (JSON.parse(line) as { origin: string }).origin;
-        if (child.exitCode !== null) throw new Error(`berth has ended: ${log}`);
-        await new Promise((done) => setTimeout(done, 5));
-      }
-    },
-    async ended() {
-      const code = await child.exited;
-      await reading;
-      return { code, errors: log };
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.exited;
-    },
-  };
-}
-
-const anywhere = "  addr: 127.0.0.1:0\n";
+import { anywhere, berth, berthOn, main } from "./process-support.ts";
+import { bodyOf, certificates, rawAnswer, shake, testFolder } from "./test-support.ts";
 
 function portOf(origin: string): number {
   return Number(new URL(origin).port);

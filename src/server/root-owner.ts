@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import { type HeldLock, tryHoldLock } from "../database/sqlite.ts";
+import { followVolume } from "./data-volume.ts";
 import { servingObstacle } from "./root-access.ts";
 
 /** A storage folder that this process alone serves. */
@@ -38,6 +39,8 @@ export function holdRoot(
   const ownerPath = join(rootFolder, "berth/owner.json");
   const obstacle = servingObstacle(rootFolder);
   if (obstacle !== undefined) throw new Error(obstacle);
+  const why = followVolume(rootFolder);
+  if (why !== undefined) logger.warn(`pushes will fail: ${why}`);
   try {
     mkdirSync(join(rootFolder, "berth"), { recursive: true });
   } catch (cause) {

@@ -13,6 +13,7 @@ import {
   type ExitCode,
 } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
+import { setDamagedMetadataAside } from "./damaged-metadata.ts";
 import { openConfiguredRegistry } from "./open-registry.ts";
 import { RetentionRuns } from "./retention-runs.ts";
 import { holdRoot } from "./root-owner.ts";
@@ -163,6 +164,7 @@ async function runHere(config: Config, rootFolder: string, call: CommandCall): P
   const logger = commandLogger("warn");
   const basics = { clock: systemClock, random: systemRandom, logger };
   const root = holdRoot(rootFolder, basics);
+  setDamagedMetadataAside(config, logger);
   const opened = await openConfiguredRegistry(config, basics);
   const parts: CommandParts = {
     ...basics,

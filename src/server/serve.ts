@@ -14,11 +14,13 @@ import { createPrometheus, type PrometheusMetrics } from "../telemetry/prometheu
 import { type BackgroundWorks, startBackgroundWorks } from "./background-works.ts";
 import { Collection } from "./collection.ts";
 import { type ControlSocket, startControlSocket } from "./control-socket.ts";
+import { setDamagedMetadataAside } from "./damaged-metadata.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { reportFileSystem } from "./file-system-report.ts";
 import { Health } from "./health.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listeners.ts";
+import { serverMetrics } from "./metrics.ts";
 import { authenticatorFor } from "./open-authenticator.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
@@ -77,7 +79,10 @@ export async function serve(loaded: LoadedConfig, options: ServeOptions): Promis
   const { driver } = config.storage;
   // Before the first file operation.
   if (driver.kind === "filesystem") sizeThreadPool(driver.threadsMax);
-  const errors = new LineWriter(standardError);
+  const metrics = createPrometheus();
+  const dropped = metrics.counter(serverMetrics.droppedLogLines);
+  const onDropped = (lines: number): void => dropped.add(lines);
+  const errors = new LineWriter(standardError, { onDropped });
   const logger = createLogger({
     level: config.log.level,
     format: logFormats[config.log.formatter],
@@ -90,8 +95,8 @@ export async function serve(loaded: LoadedConfig, options: ServeOptions): Promis
     clock: systemClock,
     random: systemRandom,
     logger,
-    metrics: createPrometheus(),
-    lines: new LineWriter(standardOutput),
+    metrics,
+    lines: new LineWriter(standardOutput, { onDropped }),
     errors,
     ends: new AbortController(),
   };
@@ -143,7 +148,7 @@ async function startServing(
   const wire = await createWire(parts, opened, health);
   let debug: Server | undefined;
   try {
-    await health.start(config.health, () => opened.objects.probe());
+    await health.start(config.health, () => opened.probe());
     debug =
       config.http.debug &&
       startDebugServer({ ...parts, ...options, debug: config.http.debug, health });
@@ -233,6 +238,7 @@ function holdStorage({ config, clock, logger }: Parts): HeldRoot | undefined {
 async function openStorage(parts: Parts): Promise<OpenRegistry> {
   const { config, logger } = parts;
   const { driver } = config.storage;
+  setDamagedMetadataAside(config, logger);
   const opened = await openConfiguredRegistry(config, parts);
   try {
     await opened.context.leases.begin();
@@ -254,7 +260,7 @@ async function openStorage(parts: Parts): Promise<OpenRegistry> {
 
 async function createWire(
   parts: Parts,
-  { registry, activity }: OpenRegistry,
+  { registry, activity, reserve }: OpenRegistry,
   health: Health,
 ): Promise<Wire> {
   const { config } = parts;
@@ -265,6 +271,7 @@ async function createWire(
     settings: wireSettings(config),
     trust: proxyTrust(config.http.trustedProxies),
     outOfRotation: () => health.outOfRotation(),
+    isStorageFull: () => reserve?.isGivenBack === true,
     ...requestObserver({
       ...parts,
       activity,

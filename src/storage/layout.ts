@@ -23,6 +23,7 @@ import type { UploadId } from "./upload-id.ts";
  *     berth/
  *     ├── quarantine/<alg>/<hex>                            bytes that are not what their name says
  *     ├── quarantine/links/<path of the link>               links that hold no digest
+ *     ├── reserve/00 … 15                                   room for a full disk (drivers/reserve.ts)
  *     ├── trash/blobs/<alg>/<hex>                           blobs that nothing needed
  *     └── tmp/                                              files on their way to their name
  *

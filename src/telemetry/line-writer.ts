@@ -7,30 +7,43 @@ const flushIntervalMs = 100;
 /** What may wait when nobody reads the other end of a pipe; more is dropped, and counted. */
 const waitingBytesMax = 8 << 20;
 
+export interface LineWriterOptions {
+  /** Told of lines that are lost because nobody takes them. */
+  readonly onDropped?: (lines: number) => void;
+  /** In the place of the system's: writes what it can, and returns how many bytes that were. */
+  readonly writeNow?: (fileDescriptor: number, bytes: Uint8Array) => number;
+}
+
 /**
  * Writes lines to a file descriptor in strokes: a line a request must not cost a system call a
  * request. The only owner of standard output and standard error while the server runs.
  */
 export class LineWriter {
   readonly #fileDescriptor: number;
+  readonly #onDropped: (lines: number) => void;
+  readonly #writeNow: (fileDescriptor: number, bytes: Uint8Array) => number;
   #lines: string[] = [];
-  #waitingBytes = 0;
+  #lineBytes = 0;
+  /** Encoded, and not yet taken by the other end. */
+  #rest = new Uint8Array();
+  /** The pipe was full: until the timer has been there, no line tries it again. */
+  #isFull = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Lines lost because the other end did not read. */
-  dropped = 0;
 
-  constructor(fileDescriptor: number) {
+  constructor(fileDescriptor: number, options: LineWriterOptions = {}) {
     this.#fileDescriptor = fileDescriptor;
+    this.#onDropped = options.onDropped ?? (() => undefined);
+    this.#writeNow = options.writeNow ?? ((descriptor, bytes) => writeSync(descriptor, bytes));
   }
 
   write(line: string): void {
-    if (this.#waitingBytes > waitingBytesMax) {
-      this.dropped += 1;
+    if (this.#lineBytes + this.#rest.byteLength > waitingBytesMax) {
+      this.#onDropped(1);
       return;
     }
     this.#lines.push(line);
-    this.#waitingBytes += line.length + 1;
-    if (this.#waitingBytes >= flushBytes) this.flush();
+    this.#lineBytes += line.length + 1;
+    if (this.#lineBytes >= flushBytes && !this.#isFull) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), flushIntervalMs);
   }
 
@@ -38,29 +51,29 @@ export class LineWriter {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#lines.length === 0) return;
-    let rest = new TextEncoder().encode(`${this.#lines.join("\n")}\n`);
-    this.#lines = [];
-    this.#waitingBytes = 0;
-    while (rest.byteLength > 0) {
+    this.#isFull = false;
+    while (this.#rest.byteLength > 0 || this.#lines.length > 0) {
+      if (this.#rest.byteLength === 0) this.#encode();
       try {
-        rest = rest.subarray(writeSync(this.#fileDescriptor, rest));
+        this.#rest = this.#rest.subarray(this.#writeNow(this.#fileDescriptor, this.#rest));
       } catch (error) {
-        this.#keep(rest, error);
-        return;
+        if (codeOf(error) === "EAGAIN") {
+          this.#isFull = true;
+          this.#timer = setTimeout(() => this.flush(), flushIntervalMs);
+          return;
+        }
+        // Nobody is there any more.
+        this.#onDropped(this.#rest.filter((byte) => byte === newline).length);
+        this.#rest = new Uint8Array();
       }
     }
   }
 
-  #keep(rest: Uint8Array, error: unknown): void {
-    // A full pipe: tried again later. Anything else (nobody there): the lines are lost.
-    const isFull = codeOf(error) === "EAGAIN";
-    if (!isFull) {
-      this.dropped += 1;
-      return;
-    }
-    this.#lines.unshift(new TextDecoder().decode(rest).replace(/\n$/, ""));
-    this.#waitingBytes += rest.byteLength;
-    this.#timer ??= setTimeout(() => this.flush(), flushIntervalMs);
+  #encode(): void {
+    this.#rest = new TextEncoder().encode(`${this.#lines.join("\n")}\n`);
+    this.#lines = [];
+    this.#lineBytes = 0;
   }
 }
+
+const newline = 0x0a;

@@ -17,6 +17,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const file = join(folder, "blob.txt");
 writeFileSync(file, "0123456789");
+const emptyFile = join(folder, "empty.txt");
+writeFileSync(emptyFile, "");
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 type Server = Bun.Server<undefined>;
@@ -113,6 +115,7 @@ test("the server obeys Range and If-Range on a whole file with 200, and leaves p
   const answers: Readonly<Record<string, () => Response>> = {
     whole: () => new Response(Bun.file(file), { headers: { ETag: '"tag"' } }),
     slice: () => new Response(Bun.file(file).slice(0, 10)),
+    empty: () => new Response(Bun.file(emptyFile).slice(0, 0)),
     part: () => new Response(Bun.file(file).slice(5, 7), part),
     bytes: () => new Response("0123456789"),
   };
@@ -132,6 +135,8 @@ test("the server obeys Range and If-Range on a whole file with 200, and leaves p
     ]);
     expect(await ask("whole", { Range: "bytes=50-" })).toEqual([416, "", "bytes */10"]);
     expect(await ask("slice", range)).toEqual([206, "234", "bytes 2-4/10"]);
+    // Which is why an empty blob leaves as bytes, and not as a file.
+    expect(await ask("empty", range)).toEqual([416, "", "bytes */0"]);
     expect(await ask("part", range)).toEqual([206, "56", "bytes 5-6/10"]);
     expect(await ask("bytes", range)).toEqual([200, "0123456789", null]);
   });

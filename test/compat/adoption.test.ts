@@ -1,6 +1,6 @@
 /** A directory that Distribution wrote, scars included, under Berth: served, adopted, verified. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
@@ -13,7 +13,8 @@ import { parseRepositoryName } from "../../src/oci/repository-name.ts";
 import { parseReference } from "../../src/oci/tag.ts";
 import { verifyMetadata } from "../../src/registry/verification.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "../../src/server/open-registry.ts";
-import { DistributionTree, hexOf } from "./distribution-tree.ts";
+import { pushImage } from "./commanded-registry.ts";
+import { DistributionTree, hexOf, manifestType } from "./distribution-tree.ts";
 
 let folder = "";
 let tree: DistributionTree;
@@ -76,6 +77,22 @@ async function blob({ registry }: OpenRegistry, name: string, digest: string): P
     if (error instanceof RegistryError) return error.reason;
     throw error;
   }
+}
+
+async function push({ registry }: OpenRegistry, name: string, bytes: Uint8Array): Promise<void> {
+  await registry.manifests.push({
+    name: named(name),
+    reference: parseReference("pushed") ?? expect.unreachable(),
+    tags: [],
+    bytes,
+    contentType: manifestType,
+    actor: {},
+  });
+}
+
+/** Where a blob's bytes are. */
+function dataOf(digest: string): string {
+  return `blobs/sha256/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}/data`;
 }
 
 async function tags({ registry }: OpenRegistry, name: string): Promise<readonly string[]> {
@@ -205,6 +222,32 @@ describe("a directory that Distribution wrote", () => {
       layer: await blob(opened, "team/app", layer),
     }));
     expect(answers).toEqual({ manifest: "manifestUnknown", layer: "blobUnknown" });
+  });
+
+  test("whose lost bytes come back by another repository has them again wherever a link is", async () => {
+    const manifest = tree.image("one", "layer", ["v1"]);
+    const bytes = readFileSync(tree.path(dataOf(manifest)));
+    const { config } = JSON.parse(bytes.toString());
+    const layer = tree.layer("two", "layer");
+    tree.write(`repositories/two/_layers/sha256/${hexOf(config.digest)}/link`, config.digest);
+    // Distribution's collection leaves such links to layers; a damaged disk leaves all kinds.
+    for (const digest of [manifest, layer]) rmSync(tree.path(dataOf(digest)));
+    const opened = await start();
+    await adopt(opened);
+    expect(await pulled(opened, "one", "v1")).toBe("manifestUnknown");
+    expect(await blob(opened, "one", layer)).toBe("blobUnknown");
+
+    await pushImage(opened, { repository: "three", tag: "x", layer: "layer" });
+    expect(await blob(opened, "one", layer)).toBe("5 bytes");
+    await push(opened, "two", bytes);
+    expect(await pulled(opened, "one", "v1")).toBe(manifest);
+    expect(await tags(opened, "one")).toEqual(["v1"]);
+
+    await opened.registry.adoption.settleDoubts(new AbortController().signal);
+    expect(opened.registry.adoption.progress().isComplete).toBe(true);
+    expect(await blob(opened, "one", layer)).toBe("5 bytes");
+    expect(await pulled(opened, "one", "v1")).toBe(manifest);
+    expect(await differences(opened)).toEqual([]);
   });
 
   test("loses no image with every database that Berth made of it", async () => {

@@ -30,13 +30,16 @@ trash: { retention: ${graceMs}ms }
 `;
 const { config } = loadConfig({ text, environment: {} });
 const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
+const reserveBytes =
+  config.storage.driver.kind === "filesystem" ? config.storage.driver.reserveBytes : 0;
 const opened = await openRegistry({
   ...parts,
-  storage: { kind: "filesystem", rootFolder: folder, durability: "full" },
+  storage: { kind: "filesystem", rootFolder: folder, durability: "full", reserveBytes },
   metadata: { kind: "sqlite", path: `${folder}/berth/metadata.sqlite` },
   records: { kind: "sqlite", path: `${folder}/berth/berth.sqlite` },
   policy: { ...registryPolicy(config), leaseMs: graceMs },
 });
+await opened.probe().catch(() => undefined);
 await opened.context.leases.begin();
 const { signal } = new AbortController();
 const collection = new Collection({
@@ -45,7 +48,14 @@ const collection = new Collection({
   config: { isEnabled: true, intervalMs, graceMs, trashGraceMs: graceMs, rate: 100_000 },
 });
 
-const state = { rounds: 0, idleRounds: 0, removedBlobs: 0, trashedBlobs: 0, problem: "" };
+const state = {
+  rounds: 0,
+  idleRounds: 0,
+  removedBlobs: 0,
+  trashedBlobs: 0,
+  problem: "",
+  failure: "",
+};
 Bun.serve({
   hostname: "127.0.0.1",
   port: Number(controlPort),
@@ -58,7 +68,10 @@ const wire = new Wire({
   authenticator: openAuthenticator,
   settings: wireSettings(config),
   trust: proxyTrust(config.http.trustedProxies),
+  isStorageFull: () => opened.reserve?.isGivenBack === true,
 });
+// As the server's health does.
+systemEvery(intervalMs, () => void opened.probe().catch(() => undefined));
 await listen({
   ...parts,
   http: config.http,
@@ -69,14 +82,24 @@ await listen({
 
 await opened.registry.adoption.run(signal);
 for (;;) {
+  try {
+    await collect();
+    state.failure = "";
+  } catch (error) {
+    // As in the server: the next round begins again.
+    state.failure = String(error);
+  }
+  state.rounds += 1;
+  await Bun.sleep(intervalMs);
+}
+
+async function collect(): Promise<void> {
   // As a server does by itself; a round that somebody asks for looks at all folders of blobs.
   const result = await collection.round({ signal, isFull: state.rounds % 10 === 9 });
   const { trashedBlobs, removedBlobs, removedLinks, removedRepositories, problem } = result;
-  state.rounds += 1;
   state.trashedBlobs += trashedBlobs;
   state.removedBlobs += removedBlobs;
   const isIdle = trashedBlobs + removedBlobs + removedLinks + removedRepositories === 0;
   state.idleRounds = isIdle ? state.idleRounds + 1 : 0;
   state.problem = problem ?? "";
-  await Bun.sleep(intervalMs);
 }

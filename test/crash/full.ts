@@ -1,19 +1,12 @@
 /**
  * A disk with no room, with no names left, and one that has become read-only: pushes are refused
- * with the right status, pulls and deletions go on, and it is all over once there is room again,
- * without a restart.
+ * with the right status, pulls and deletions go on, and it is all over once a health check has seen
+ * that there is room again, without a restart.
  */
-import {
-  appendFileSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, octetStream } from "../support/distribution-client.ts";
+import { fillWithBytes, fillWithNames } from "./filler.ts";
 import { type DiskKind, disksUnavailable, MountedDisk } from "./mounted-disk.ts";
 import { type Pusher, Refusal } from "./pusher.ts";
 import type { Figure, Rig, RigOptions } from "./rig.ts";
@@ -97,6 +90,7 @@ async function run(shortage: Shortage, { seed, form }: RigOptions): Promise<read
     seed: `${seed} ${shortage.name}`,
     dataFolder: join(disk.folder, "registry"),
     pushersCount: 1,
+    config: { health: { storagedriver: { enabled: true, interval: "1s" } } },
   });
   return await suffer({ shortage, disk, trial, count: attempts[form] });
 }
@@ -130,6 +124,7 @@ async function suffer(scene: Scene): Promise<readonly Figure[]> {
   const undeleted = await deletions(scene, pusher);
   await shortage.end(disk);
 
+  await untilPushesAreTaken(trial);
   const after = new Refusals({ statuses: [] });
   await after.note(() => upload.sendRest());
   for (let index = 0; index < count; index += 1) await after.note(() => pusher.pushImage());
@@ -143,6 +138,21 @@ async function suffer(scene: Scene): Promise<readonly Figure[]> {
     none("pushes refused once it is over, without a restart", after.wrong),
     ...trial.figures(),
   ];
+}
+
+const settledMsMax = 30_000;
+
+/** The next health check sees that there is room. Without an end to it, the pushes that follow tell. */
+async function untilPushesAreTaken({ client }: Trial): Promise<void> {
+  const headers = { "content-length": "0" };
+  for (let waitedMs = 0; waitedMs < settledMsMax; waitedMs += 100) {
+    const begun = await client.send("POST", "/v2/large/app/blobs/uploads/", { headers });
+    if (begun.status === 202) {
+      await client.send("DELETE", begun.headers.get("location") ?? "");
+      return;
+    }
+    await Bun.sleep(100);
+  }
 }
 
 /** Deletes a tag, an image and a blob; what was answered otherwise than it should be. */
@@ -215,26 +225,5 @@ class LargeUpload {
     const body = this.#bytes.slice(start, end);
     const answer = await this.#trial.client.send("PATCH", this.#location, { headers, body });
     if (answer.status !== 202) throw new Refusal("a chunk", answer);
-  }
-}
-
-/** Leaves no byte. */
-function fillWithBytes(path: string): void {
-  for (let sizeBytes = 1 << 20; sizeBytes >= 1; sizeBytes >>= 1) {
-    untilFull(() => appendFileSync(path, new Uint8Array(sizeBytes)));
-  }
-}
-
-/** Leaves no inode. */
-function fillWithNames(folder: string): void {
-  mkdirSync(folder, { recursive: true });
-  untilFull(() => writeFileSync(join(folder, crypto.randomUUID()), ""));
-}
-
-function untilFull(write: () => void): void {
-  try {
-    for (;;) write();
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
   }
 }

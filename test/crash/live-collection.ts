@@ -1,7 +1,5 @@
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { freePort } from "../support/processes.ts";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
+import { CollectingProcess } from "./collecting-process.ts";
 import { CollectionLoad } from "./collection-load.ts";
 import { findLeaks } from "./leaks.ts";
 import { RegistryClient } from "./registry-client.ts";
@@ -45,7 +43,6 @@ const scales: Readonly<Record<RigOptions["form"], Scale>> = {
 const workers = { pushers: 8, pullers: 4, deleters: 2 };
 /** Without work for so many rounds, nothing waits any more: two graces, and renewals. */
 const quietGraces = 3.5;
-const pollMs = 50;
 
 /** Live collection beside pushes, pulls and deletes; then the same, killed again and again. */
 export const liveCollection: Rig = {
@@ -54,7 +51,7 @@ export const liveCollection: Rig = {
   run: async (options) => {
     const scale = scales[options.form];
     const folder = temporaryFolder("live-collection");
-    await using server = new CollectingServer(folder, scale);
+    await using server = new CollectingProcess(folder, scale);
     const random = new SeededRandom(`live-collection ${options.seed}`);
     const client = new RegistryClient(server.origin);
     const load = new CollectionLoad(client, random.fork("layers"), scale);
@@ -128,89 +125,4 @@ function startWorkers(
     ...many(workers.pullers, "puller", (own) => load.pull(own, signal)),
     ...many(workers.deleters, "deleter", (own) => load.delete(own, signal)),
   ]);
-}
-
-interface ServerState {
-  readonly rounds: number;
-  /** In a row, without anything to do. */
-  readonly idleRounds: number;
-  readonly removedBlobs: number;
-  readonly problem: string;
-}
-
-class CollectingServer implements AsyncDisposable {
-  readonly #folder: string;
-  readonly #scale: Scale;
-  readonly #port = freePort();
-  readonly #controlPort = freePort();
-  readonly #logFolder = temporaryFolder("collecting-server");
-  readonly origin = `http://127.0.0.1:${this.#port}`;
-  #child: Bun.Subprocess | undefined;
-  removedBlobs = 0;
-
-  constructor(folder: string, scale: Scale) {
-    this.#folder = folder;
-    this.#scale = scale;
-  }
-
-  async start(): Promise<void> {
-    const program = join(import.meta.dir, "collecting-server.ts");
-    const { graceMs, intervalMs } = this.#scale;
-    const numbers = [this.#port, this.#controlPort, graceMs, intervalMs].map(String);
-    const path = join(this.#logFolder, "log");
-    const log = openSync(path, "a");
-    this.#child = Bun.spawn([process.execPath, program, this.#folder, ...numbers], {
-      stdio: ["ignore", log, log],
-    });
-    closeSync(log);
-    while (!(await this.#answers())) {
-      if (this.#child.exitCode !== null) throw new Error(readFileSync(path, "utf8"));
-      await Bun.sleep(10);
-    }
-  }
-
-  async kill(): Promise<void> {
-    this.#child?.kill("SIGKILL");
-    await this.#child?.exited;
-  }
-
-  /** Waits for so many rounds since the start. */
-  async rounds(count: number, say: (line: string) => void): Promise<void> {
-    let said = 0;
-    for (;;) {
-      const { rounds } = await this.#state();
-      if (rounds >= count) return;
-      if (rounds >= said + 100) say(`${(said = rounds)} rounds`);
-      await Bun.sleep(pollMs);
-    }
-  }
-
-  /** Waits for so many rounds in a row that had nothing to do. */
-  async quiet(count: number): Promise<void> {
-    for (;;) {
-      const { idleRounds, removedBlobs, problem } = await this.#state();
-      if (problem !== "") throw new Error(`collection has stopped: ${problem}`);
-      this.removedBlobs = removedBlobs;
-      if (idleRounds >= count) return;
-      await Bun.sleep(pollMs);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill();
-    removeFolder(this.#logFolder);
-  }
-
-  async #answers(): Promise<boolean> {
-    return fetch(`${this.origin}/v2/`).then(
-      ({ status }) => status === 200,
-      () => false,
-    );
-  }
-
-  async #state(): Promise<ServerState> {
-    const answer = await fetch(`http://127.0.0.1:${this.#controlPort}/`);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own program's answer
-    return (await answer.json()) as ServerState;
-  }
 }

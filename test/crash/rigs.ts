@@ -1,5 +1,6 @@
 import { bitRot } from "./bit-rot.ts";
 import { cutConnections } from "./cut-connections.ts";
+import { digOut } from "./dig-out.ts";
 import { drain } from "./drain.ts";
 import { failingOperations } from "./failing-operations.ts";
 import { full } from "./full.ts";
@@ -19,6 +20,7 @@ export const rigs: readonly Rig[] = [
   powerCut,
   lostWrites,
   full,
+  digOut,
   failingOperations,
   cutConnections,
   resume,

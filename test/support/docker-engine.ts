@@ -42,7 +42,8 @@ export function dockerHost(endpoint: Endpoint): string {
 export async function startEngine(
   kind: EngineKind,
   tools: Tools,
-  endpoint: Endpoint,
+  /** The registry that it shall trust; left out when it needs none. */
+  endpoint?: Endpoint,
 ): Promise<DockerEngine> {
   const work = temporaryFolder("docker");
   const dockerd = tools.path(kind.dockerd);
@@ -53,7 +54,7 @@ export async function startEngine(
   for (const folder of ["data", "exec"]) mkdirSync(join(work, folder));
   mkdirSync(join(clientConfig, "cli-plugins"), { recursive: true });
   mkdirSync(etcDocker);
-  if (endpoint.authority !== undefined) {
+  if (endpoint?.authority !== undefined) {
     const certs = join(etcDocker, "certs.d", dockerHost(endpoint));
     mkdirSync(certs, { recursive: true });
     copyFileSync(endpoint.authority.certificateFile, join(certs, "ca.crt"));
@@ -67,7 +68,7 @@ export async function startEngine(
   chmodSync(start, 0o755);
 
   const proxy =
-    endpoint.authority === undefined ? undefined : await startConnectProxy(endpoint.server.port);
+    endpoint?.authority === undefined ? undefined : await startConnectProxy(endpoint.server.port);
   const folders = [dirname(dockerd), dirname(docker), process.env["PATH"] ?? ""];
   const env = {
     PATH: folders.join(":"),

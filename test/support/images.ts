@@ -191,8 +191,8 @@ export function expectSameBlobs(pulledLayout: string, image: ImageFixture): void
   }
 }
 
-/** The root of a minimal Debian, made once and kept with the tools. */
-async function debianRoot(): Promise<string> {
+/** The root of a minimal Debian, in a folder of its own; downloaded once and kept with the tools. */
+export async function debianRoot(): Promise<string> {
   const folder = toolsCacheFolder("debootstrap");
   const archive = join(folder, "minbase.tar");
   if (!existsSync(archive)) {

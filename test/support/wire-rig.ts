@@ -43,6 +43,8 @@ export interface WireRigOptions {
   readonly fileSystem?: FileSystem;
   /** In the place of a new temporary folder. */
   readonly outerFolder?: string;
+  /** Room that is kept for a full disk; none without it. */
+  readonly reserveBytes?: number;
   /** Files where the product has them, or a PostgreSQL server; in memory without it. */
   readonly databases?: "files" | { readonly url: string };
 }
@@ -97,6 +99,7 @@ export async function startWireRig(options: WireRigOptions): Promise<WireRig> {
     clock,
     random: systemRandom,
     logger,
+    isStorageFull: () => opened.reserve?.isGivenBack === true,
     ...(options.onAnswer !== undefined && { onAnswer: options.onAnswer }),
   });
   const listener = await listen({
@@ -159,11 +162,11 @@ function databasesOf(
 }
 
 async function storageFor(
-  { driver, fileSystem }: WireRigOptions,
+  { driver, fileSystem, reserveBytes = 0 }: WireRigOptions,
   rootFolder: string,
 ): Promise<Parameters<typeof openRegistry>[0]["storage"]> {
   if (driver === "memory") return { kind: "memory" };
-  const options = { rootFolder, durability: "full" } as const;
+  const options = { rootFolder, durability: "full", reserveBytes } as const;
   if (fileSystem === undefined) return { kind: "filesystem", ...options };
   const objects = await FilesystemStore.open({
     ...options,

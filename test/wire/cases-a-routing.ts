@@ -42,6 +42,25 @@ export const routingCases: readonly WireCase[] = [
       get("/v2/_catalogue", 404),
       get("/v3/", 404),
       get("/v2//tags/list", 404),
+      // What scripts and UIs make of a base URL that ends in a slash: Distribution answers so too.
+      ...[
+        ["//v2/", "/v2/"],
+        ["/v2//", "/v2/"],
+        ["//v2/_catalog?n=5&last=a%2Fb", "/v2/_catalog?n=5&last=a%2Fb"],
+        ["/v2/_catalog/", "/v2/_catalog"],
+        ["/v2//foo/bar///tags/list/", "/v2/foo/bar/tags/list"],
+        [`//v2/foo/blobs/${unknownDigest}`, `/v2/foo/blobs/${unknownDigest}`],
+      ].flatMap(([path = "", location = ""]) => [
+        get(path, 301, { answers: { location, "content-length": "0" } }),
+        { method: "HEAD", path, status: 301, answers: { location } },
+      ]),
+      ...["//elsewhere.example/v2", "//elsewhere.example/", "//v2/FOO/tags/list", "/v2/foo//"].map(
+        (path) => get(path, 404),
+      ),
+      // Nothing is written at another place than the one that was named.
+      { method: "POST", path: "//v2/foo/blobs/uploads/", status: 404 },
+      { method: "PUT", path: "/v2/foo/manifests/v1/", status: 404 },
+      { method: "DELETE", path: "/v2/foo//manifests/v1", status: 404 },
     ],
   },
   {

@@ -199,6 +199,15 @@ export const blobPullCases: readonly WireCase[] = [
     steps: [
       ...pushBlob("foo", emptyBlob),
       get(`/v2/foo/blobs/${emptyBlob.digest}`, 200, { answers: { "content-length": "0" } }),
+      // Distribution 3 passes over the range, for clients that add one to every request.
+      ...["bytes=0-", "bytes=0-0", "bytes=5-", "bytes=-5", "bytes=0-1,3-4"].map((range) =>
+        get(`/v2/foo/blobs/${emptyBlob.digest}`, 200, {
+          headers: { Range: range },
+          answers: { "content-length": "0", "content-range": null },
+          text: "",
+        }),
+      ),
+      get(`/v2/foo/blobs/${emptyBlob.digest}`, 416, { headers: { Range: "nonsense" } }),
       {
         method: "HEAD",
         path: `/v2/foo/blobs/${emptyBlob.digest}`,

@@ -154,6 +154,15 @@ export const storageKeys = [
       "`full`: what was answered with 201 survives a power cut. `none`: nothing is synced to the disk; for a registry whose content can be thrown away. Berth's own.",
   },
   {
+    path: "storage.filesystem.reserve",
+    type: "bytes",
+    default: "4MiB",
+    min: 0,
+    max: 1_073_741_824,
+    prose:
+      "Room that is kept in `berth/reserve` and given back when the disk is full, so that deletions, collection and the databases go on; meanwhile pushes are refused. It is taken when four times as much is free. `0`: none is kept, and what was kept is given back. Berth's own.",
+  },
+  {
     path: "storage.delete.enabled",
     type: "bool",
     default: "false",

@@ -6,6 +6,7 @@ import { actorOf, type Exchange, type Handler, urlOf } from "../exchange.ts";
 import { emptyReply, HeaderShelf, type SharedHeaders, untrustedContentHeaders } from "../reply.ts";
 import { contentLengthOf, readBody } from "../request.ts";
 import { matchesTag } from "./blobs.ts";
+import { pushCondition } from "./push-condition.ts";
 
 /**
  * `GET /v2/<name>/manifests/<reference>` (end-3). The stored type is served whatever `Accept`
@@ -39,6 +40,7 @@ export const manifestPut: Handler<"manifestPut"> = async ({ name, reference }, e
   const { request, registry } = exchange;
   const tags = parseTags(reference, exchange);
   const contentType = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  const mayReplace = pushCondition(request.headers);
   const pushed = await registry.manifests.push({
     name,
     reference,
@@ -46,6 +48,7 @@ export const manifestPut: Handler<"manifestPut"> = async ({ name, reference }, e
     bytes: await readManifest(exchange),
     contentType: contentType === "" ? undefined : contentType,
     actor: actorOf(exchange),
+    ...(mayReplace !== undefined && { mayReplace }),
   });
   return emptyReply(201, {
     Location: urlOf(`/v2/${name}/manifests/${pushed.digest}`, exchange),

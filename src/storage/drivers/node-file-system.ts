@@ -21,6 +21,7 @@ import { posix } from "node:path";
 import { promisify } from "node:util";
 import { codeOf } from "../../base/errors.ts";
 import type { FileStat, FileSystem, ReadableFile, WritableFile } from "./file-system.ts";
+import type { Room } from "./reserve.ts";
 
 /** IOV_MAX of Linux: a call with more pieces is refused. */
 const vectorsMax = 1024;
@@ -43,6 +44,24 @@ export type FileSystemKind = "nfs" | "smb" | "fuse" | "overlay" | "tmpfs";
 export function fileSystemKind(path: string): FileSystemKind | undefined {
   try {
     return kinds.get(statfsSync(path).type >>> 0);
+  } catch {
+    return undefined;
+  }
+}
+
+/** ext4 keeps so much of a disk back from root as well, and does not say so. */
+const keptBackShare = 0.02;
+const keptBackBlocksMax = 4_096;
+
+/** What is left in the file system of `path`; undefined where nobody can say. */
+export function roomIn(path: string): Room | undefined {
+  try {
+    const { bavail, bfree, blocks, bsize, ffree, files } = statfsSync(path);
+    if (blocks === 0) return undefined;
+    const isRoot = process.getuid?.() === 0;
+    const keptBack = Math.min(blocks * keptBackShare, keptBackBlocksMax);
+    const free = isRoot ? Math.max(bavail, bfree - keptBack) : bavail;
+    return { bytes: free * bsize, inodes: files === 0 ? Infinity : ffree };
   } catch {
     return undefined;
   }

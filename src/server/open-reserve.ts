@@ -1,0 +1,49 @@
+import { mkdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Logger } from "../base/logger.ts";
+import type { Metrics } from "../base/metrics.ts";
+import type { Random } from "../base/random.ts";
+import type { DatabaseLocation } from "../database/database.ts";
+import { nodeFileSystem, roomIn } from "../storage/drivers/node-file-system.ts";
+import { Reserve } from "../storage/drivers/reserve.ts";
+import { serverMetrics } from "./metrics.ts";
+
+/** The room that a registry keeps for the day when the disk is full, opened with it. */
+export async function openReserve(options: {
+  readonly rootFolder: string;
+  readonly sizeBytes: number;
+  readonly databases: readonly DatabaseLocation[];
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
+}): Promise<Reserve> {
+  const reserve = await Reserve.open({
+    ...options,
+    folders: foldersOf(options.rootFolder, options.databases),
+    files: nodeFileSystem,
+    roomIn,
+  });
+  options.metrics?.gauge({ ...serverMetrics.storageReserve, read: () => (reserve.isHeld ? 1 : 0) });
+  return reserve;
+}
+
+/** Beside the stored bytes, and beside each database that is on a file system of its own. */
+function foldersOf(rootFolder: string, databases: readonly DatabaseLocation[]): readonly string[] {
+  const files = databases.filter((it) => it.kind === "sqlite" && it.path !== ":memory:");
+  const folders = [
+    join(rootFolder, "berth"),
+    ...files.map((it) => (it.kind === "sqlite" ? dirname(it.path) : "")),
+  ];
+  const byDevice = new Map(folders.toReversed().map((folder) => [deviceOf(folder), folder]));
+  return [...byDevice.values()];
+}
+
+function deviceOf(folder: string): number | string {
+  try {
+    mkdirSync(folder, { recursive: true });
+    return statSync(folder).dev;
+  } catch {
+    // Whoever needs the folder says why it cannot be made.
+    return folder;
+  }
+}
