@@ -109,6 +109,23 @@ test("whose look began before a link went, and ended after it, is not told of th
   expect(await context.lookup.findBlob(app, digest)).toBeUndefined();
 });
 
+test("a link that nothing needs stays when somebody is told of its blob during the round", async () => {
+  const { image, blob, collect, context, clock } = await rig();
+  await image(other, "shared layer", { tag: "v1" });
+  const digest = await blob(app, "shared layer");
+  await context.leases.flush();
+  clock.pass(26 * hourMs);
+  let isAsked = false;
+  const pace = async (): Promise<void> => {
+    // The links have been looked for by now, and the lease is in memory alone.
+    if (!isAsked) expect(await context.lookup.findBlob(app, digest)).toBeDefined();
+    isAsked = true;
+  };
+  expect(await collect({ pace })).toMatchObject({ removedLinks: 0 });
+  expect(isAsked).toBe(true);
+  expect(await context.links.readLayer(app, digest)).toBeDefined();
+});
+
 test("after a crash, links that nothing needs stay for a grace: their leases may be lost", async () => {
   const { image, blob, collect, context, clock } = await rig();
   const { leases, links } = context;

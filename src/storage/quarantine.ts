@@ -1,5 +1,5 @@
 import { concatBytes } from "../base/bytes.ts";
-import { type Digest, isDigestAlgorithm, parseDigest } from "../oci/digest.ts";
+import { type Digest, digestAlgorithms, parseDigest } from "../oci/digest.ts";
 import {
   blobKey,
   quarantinedBlobKey,
@@ -49,8 +49,7 @@ export class Quarantine {
   /** Every digest whose bytes were moved aside, in order. */
   async listBlobs(): Promise<readonly Digest[]> {
     const digests: Digest[] = [];
-    for (const { name: algorithm } of await this.#objects.list(quarantineFolder)) {
-      if (!isDigestAlgorithm(algorithm)) continue;
+    for (const algorithm of digestAlgorithms) {
       for (const { name } of await this.#objects.list(`${quarantineFolder}/${algorithm}`)) {
         const digest = parseDigest(`${algorithm}:${name}`);
         if (digest !== undefined) digests.push(digest);
