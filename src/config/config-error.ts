@@ -1,4 +1,4 @@
-import { onOneLine } from "./quote.ts";
+import { replaceControls } from "../base/control-characters.ts";
 import { describeOrigin, type Origin } from "./raw.ts";
 
 /** Something to say about one place of the configuration, in one sentence. */
@@ -25,5 +25,5 @@ export class ConfigError extends Error {
 export function formatNotice(notice: ConfigNotice, fileName?: string): string {
   const place = notice.origin === undefined ? fileName : describeOrigin(notice.origin, fileName);
   const parts = [place, notice.path, notice.message].filter((part) => part !== undefined);
-  return onOneLine(parts.join(": "));
+  return replaceControls(parts.join(": "));
 }

@@ -2,7 +2,7 @@ import { unreachable } from "../base/assert.ts";
 import type { ConfigNotice } from "./config-error.ts";
 import { nearestName } from "./nearest.ts";
 import type { Origin, RawEntry, RawMap, RawNode } from "./raw.ts";
-import { withEntry } from "./raw.ts";
+import { mapOf, withEntry } from "./raw.ts";
 import {
   type DictionaryShape,
   environmentNameOf,
@@ -217,10 +217,6 @@ class Override {
 
 function isIndex(segment: string): boolean {
   return /^\d{1,6}$/.test(segment);
-}
-
-function mapOf(node: RawNode): RawMap | undefined {
-  return node.kind === "map" ? node : undefined;
 }
 
 /** `storage: inmemory` is short for `storage: {inmemory: {}}`; undefined when it is no map. */

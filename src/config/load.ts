@@ -5,7 +5,7 @@ import { ConfigError, type ConfigNotice } from "./config-error.ts";
 import { type Decoded, decode } from "./decode.ts";
 import { applyEnvironment, type Environment } from "./environment.ts";
 import { quote } from "./quote.ts";
-import { type Origin, type RawMap, type RawNode, rawAt } from "./raw.ts";
+import { mapOf, type Origin, type RawMap, type RawNode, rawAt } from "./raw.ts";
 import { Settings } from "./settings.ts";
 import { parseYaml } from "./yaml.ts";
 
@@ -52,7 +52,7 @@ export function loadConfig(options: LoadConfigOptions): LoadedConfig {
   if (parsed.node === undefined) throw new ConfigError(parsed.problems, fileName);
   const root = text === undefined ? withoutOrigin(parsed.node) : parsed.node;
   const map: RawMap | undefined =
-    root.kind === "null" ? { kind: "map", entries: new Map(), origin: root.origin } : asMap(root);
+    root.kind === "null" ? { kind: "map", entries: new Map(), origin: root.origin } : mapOf(root);
   if (map === undefined) {
     const message = "a configuration is a map of keys, and begins with version: 0.1";
     throw new ConfigError([{ origin: root.origin, message }], fileName);
@@ -89,10 +89,6 @@ function isAboutAuth({ path, origin }: ConfigNotice): boolean {
 function openByMistake(notice: ConfigNotice): ConfigNotice {
   const advice = "no authentication is chosen; set REGISTRY_AUTH=none if everybody may push";
   return { ...notice, message: `${notice.message}; ${advice}` };
-}
-
-function asMap(node: RawNode): RawMap | undefined {
-  return node.kind === "map" ? node : undefined;
 }
 
 function checkVersion(root: RawMap, settings: Settings): void {

@@ -12,9 +12,3 @@ export function hideUrlSecrets(text: string): string {
     .replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s,]*@/gi, "$1(hidden)@")
     .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s,?]*)\?[^\s,]*/gi, "$1?(hidden)");
 }
-
-/** `text` as one line: what could move the cursor or begin a line is replaced. */
-export function onOneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what must not get out
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\uFFFD");
-}

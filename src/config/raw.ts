@@ -1,4 +1,5 @@
 import { unreachable } from "../base/assert.ts";
+
 /** Where a value came from. Lines and columns count from 1, as editors do. */
 export type Origin =
   | { readonly kind: "default" }
@@ -37,6 +38,11 @@ export interface RawEntry {
   /** Where the key stands, which is where a person looks for it. */
   readonly keyOrigin: Origin;
   readonly value: RawNode;
+}
+
+/** `node` when it is a map. */
+export function mapOf(node: RawNode): RawMap | undefined {
+  return node.kind === "map" ? node : undefined;
 }
 
 /** The value at `path` (keys joined by dots) below `node`; undefined when it is not there. */

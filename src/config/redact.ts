@@ -1,7 +1,8 @@
+import { replaceControls } from "../base/control-characters.ts";
 import type { ConfigValue, Decoded } from "./decode.ts";
 import type { Key } from "./key.ts";
 import type { LoadedConfig } from "./load.ts";
-import { hideUrlSecrets, onOneLine } from "./quote.ts";
+import { hideUrlSecrets } from "./quote.ts";
 import { describeOrigin } from "./raw.ts";
 import { formatBytes, formatDuration } from "./scalars.ts";
 import { keyOf, keys } from "./schema.ts";
@@ -15,7 +16,7 @@ export function redactedLines(loaded: LoadedConfig, fileName?: string): string[]
   for (const [path, decoded] of [...loaded.values].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (isSettled(path)) continue;
     const shown = `${path}: ${redacted(path, decoded)}`;
-    lines.push(onOneLine(`${shown}  # ${describeOrigin(decoded.origin, fileName)}`));
+    lines.push(replaceControls(`${shown}  # ${describeOrigin(decoded.origin, fileName)}`));
   }
   return lines;
 }

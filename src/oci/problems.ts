@@ -1,3 +1,5 @@
+import { replaceControls } from "../base/control-characters.ts";
+
 /**
  * Every way in which Berth refuses a request, by reason.
  *
@@ -371,7 +373,6 @@ function quoted(value: string | number | undefined): string {
   if (value === undefined) return "?";
   if (typeof value === "number") return String(value);
   const short = value.length > factLengthMax ? `${value.slice(0, factLengthMax)}…` : value;
-  // oxlint-disable-next-line no-control-regex -- control characters are what must not get out
-  const visible = short.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\uFFFD");
+  const visible = replaceControls(short);
   return visible === visible.trim() && visible !== "" ? visible : `"${visible}"`;
 }

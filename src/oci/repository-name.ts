@@ -7,7 +7,7 @@
 export type RepositoryName = string & { readonly __brand: "RepositoryName" };
 
 /** The specification advises 255 for host and name together; the name alone may use it all. */
-export const repositoryNameLengthMax = 255;
+const repositoryNameLengthMax = 255;
 
 const pattern =
   /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;

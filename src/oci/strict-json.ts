@@ -9,7 +9,7 @@ import { RegistryError } from "./problems.ts";
  * the exact spelling would collect blobs that clients still need.
  */
 
-export const jsonDepthMax = 32;
+const jsonDepthMax = 32;
 /** Objects and arrays in one document; an index of 10,000 children has about 30,000. */
 const containersMax = 60_000;
 const keysMax = 150_000;

@@ -7,6 +7,7 @@ import type { ConfigNotice } from "../config/config-error.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { proxyTrust } from "../http/forwarded.ts";
 import { Wire } from "../http/wire.ts";
+import { temporaryFolder } from "../storage/layout.ts";
 import { LineWriter } from "../telemetry/line-writer.ts";
 import { logFormats } from "../telemetry/log-format.ts";
 import { createLogger } from "../telemetry/logger.ts";
@@ -249,7 +250,7 @@ async function openStorage(parts: Parts): Promise<OpenRegistry> {
     const unpushable = pushObstacle(resolve(driver.rootDirectory));
     const { isEnabled: isReadOnly } = config.storage.maintenance.readOnly;
     if (unpushable !== undefined && !isReadOnly) logger.warn(`pushes will fail: ${unpushable}`);
-    const folder = join(resolve(driver.rootDirectory), "berth/tmp");
+    const folder = join(resolve(driver.rootDirectory), temporaryFolder);
     await reportFileSystem({ ...parts, ...driver, folder });
   } catch (error) {
     await opened.close();

@@ -25,7 +25,7 @@ export interface Pair {
   readonly key: string;
 }
 
-export function issue(
+function issue(
   commonName: string,
   role: CertificateRequest["role"],
   issuer?: CertificateIssuer,
@@ -42,7 +42,7 @@ export function issue(
   });
 }
 
-export function pem({ certificate, privateKey }: CertificateIssuer): Pair {
+function pem({ certificate, privateKey }: CertificateIssuer): Pair {
   const key = privateKey.export({ type: "pkcs8", format: "pem" });
   return { cert: certificatePem(certificate), key };
 }

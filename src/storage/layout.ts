@@ -35,7 +35,7 @@ const root = "docker/registry/v2";
 export const repositoriesFolder = `${root}/repositories`;
 export const blobsFolder = `${root}/blobs`;
 /** What Berth keeps beside the layout; Distribution never looks there. */
-export const berthFolder = "berth";
+const berthFolder = "berth";
 export const temporaryFolder = `${berthFolder}/tmp`;
 /**
  * A temporary file lives for milliseconds. One that is so old was left by a crash, and goes at the

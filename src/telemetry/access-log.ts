@@ -1,4 +1,5 @@
-import { escapeControls, jsonText } from "./log-format.ts";
+import { escapeControls } from "../base/control-characters.ts";
+import { jsonText } from "./log-format.ts";
 
 /** One answered request. */
 export interface AccessEntry {

@@ -1,3 +1,4 @@
+import { escapeControls } from "../base/control-characters.ts";
 import type { LogFields } from "../base/logger.ts";
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
@@ -61,16 +62,10 @@ function quoted(text: string): string {
   return /^[\w./:@+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
 }
 
-/** JSON on one line, in which a terminal finds nothing to obey: strings keep their meaning. */
+/**
+ * JSON on one line, in which a terminal finds nothing to obey: `JSON.stringify` leaves some control
+ * characters as they are. Strings keep their meaning.
+ */
 export function jsonText(value: Readonly<Record<string, unknown>>): string {
   return escapeControls(JSON.stringify(value));
-}
-
-/** JSON leaves some of these as they are; a terminal obeys them. */
-export function escapeControls(text: string): string {
-  return text.replace(
-    // oxlint-disable-next-line no-control-regex -- control characters are what must not get out
-    /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
 }

@@ -53,7 +53,7 @@ export async function secondImage(): Promise<ImageFixture> {
   );
 }
 
-export const largeFileSizeBytes = 100 * 1024 * 1024;
+const largeFileSizeBytes = 100 * 1024 * 1024;
 
 /** One layer of 100 MB that no compression makes smaller, `/large.bin`, between small ones. */
 export async function largeImage(): Promise<ImageFixture & { readonly fileDigest: string }> {

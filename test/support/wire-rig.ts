@@ -70,7 +70,7 @@ http:
   addr: 127.0.0.1:0
 `;
 
-export async function startWireRig(options: WireRigOptions): Promise<WireRig> {
+async function startWireRig(options: WireRigOptions): Promise<WireRig> {
   const { authenticator = openAuthenticator, clock = systemClock } = options;
   const environment = Object.fromEntries(
     Object.entries(options.settings ?? {}).map(([name, value]) => [`REGISTRY_${name}`, value]),

@@ -16,8 +16,8 @@ export interface DescriptorJson {
   readonly [extra: string]: unknown;
 }
 
-export const layerType = "application/vnd.oci.image.layer.v1.tar";
-export const emptyType = "application/vnd.oci.empty.v1+json";
+const layerType = "application/vnd.oci.image.layer.v1.tar";
+const emptyType = "application/vnd.oci.empty.v1+json";
 
 export function blobOf(
   data: string | Uint8Array,

@@ -113,7 +113,7 @@ function checkStep(step: Step, answer: RawAnswer): void {
 const knownCodes: ReadonlySet<string> = new Set(Object.values(problems).map(({ code }) => code));
 
 /** What holds for every answer of the API, whatever was asked. */
-export function checkEveryAnswer(answer: RawAnswer, { method }: { readonly method: string }): void {
+function checkEveryAnswer(answer: RawAnswer, { method }: { readonly method: string }): void {
   expect(answer.status).toBeLessThan(500);
   expect(headerOf(answer, "docker-distribution-api-version")).toBe("registry/2.0");
   expect(headerOf(answer, "x-content-type-options")).toBe("nosniff");

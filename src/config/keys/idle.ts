@@ -1,4 +1,5 @@
 import { isRawEmpty, type RawNode, rawAt } from "../raw.ts";
+import { parseBool } from "../scalars.ts";
 
 /** True when every item of the list says `disabled: true`, or there is none. */
 export function isEveryItemDisabled(node: RawNode): boolean {
@@ -12,5 +13,5 @@ export function isEmptyOrFalse(node: RawNode): boolean {
 }
 
 function isSwitchedOn(node: RawNode | undefined): boolean {
-  return node?.kind === "scalar" && /^(?:true|yes|on|y)$/i.test(node.text);
+  return node?.kind === "scalar" && parseBool(node.text) === true;
 }

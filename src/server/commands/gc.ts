@@ -26,7 +26,7 @@ export async function gcRun(parts: CommandParts, args: CommandArguments): Promis
   return result.problem === undefined ? 0 : 1;
 }
 
-export function summaryOf(result: RoundResult): readonly string[] {
+function summaryOf(result: RoundResult): readonly string[] {
   const lines = [
     `${countText(result.trashedBlobs, "blob")} (${sizeText(result.trashedBytes)}) to the trash, ` +
       `${countText(result.removedBlobs, "blob")} (${sizeText(result.removedBytes)}) removed, ` +
