@@ -1,20 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { digestOf } from "../oci/digest.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
-import { parseTag, type Tag } from "../oci/tag.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import { type ActivityStore, attemptsKept, dayOf } from "./activity-store.ts";
-
-function repositoryNamed(text: string): RepositoryName {
-  const name = parseRepositoryName(text);
-  if (name === undefined) throw new Error(`not a repository name: ${text}`);
-  return name;
-}
-
-function tagNamed(text: string): Tag {
-  const tag = parseTag(text);
-  if (tag === undefined) throw new Error(`not a tag: ${text}`);
-  return tag;
-}
 
 const dayMs = 86_400_000;
 const startMs = 20_000 * dayMs;
@@ -24,8 +11,8 @@ const by = { name: "anna", client: "docker/29.0", address: "192.0.2.7" };
 export function activityStoreSuite(name: string, open: () => Promise<ActivityStore>): void {
   let store: ActivityStore;
   let count = 0;
-  let app = repositoryNamed("app");
-  const tag = tagNamed("latest");
+  let app = nameOf("app");
+  const tag = tagOf("latest");
   const first = digestOf("first");
   const second = digestOf("second");
 
@@ -38,7 +25,7 @@ export function activityStoreSuite(name: string, open: () => Promise<ActivitySto
     });
     beforeEach(() => {
       count += 1;
-      app = repositoryNamed(`app-${count}`);
+      app = nameOf(`app-${count}`);
     });
 
     test("the history of a tag is told from its newest event back", async () => {
@@ -46,7 +33,7 @@ export function activityStoreSuite(name: string, open: () => Promise<ActivitySto
         { repository: app, tag, after: first, atMs: startMs, by },
         { repository: app, tag, before: first, after: second, atMs: startMs + 1, by: {} },
         { repository: app, tag, before: second, atMs: startMs + 2, by: { name: "bo" } },
-        { repository: app, tag: tagNamed("other"), after: first, atMs: startMs + 3, by },
+        { repository: app, tag: tagOf("other"), after: first, atMs: startMs + 3, by },
       ];
       for (const event of events) await store.recordTagEvent(event);
       const told = await store.listTagEvents(app, { tag, limit: 10 });
@@ -98,7 +85,7 @@ export function activityStoreSuite(name: string, open: () => Promise<ActivitySto
       store.countPull({ repository: app, digest: first, tag, atMs: startMs + 5 });
       store.countPull({ repository: app, digest: first, atMs: startMs + 3 });
       store.countPull({ repository: app, digest: second, tag, atMs: startMs + 1 });
-      store.countPull({ repository: repositoryNamed(`${app}-x`), digest: first, atMs: startMs });
+      store.countPull({ repository: nameOf(`${app}-x`), digest: first, atMs: startMs });
       await store.flush();
       const told = await store.lastPullsOf(app);
       expect(told).toHaveLength(3);
@@ -113,9 +100,9 @@ export function activityStoreSuite(name: string, open: () => Promise<ActivitySto
         { repository: app, tag, after: first, atMs: startMs, by },
         { repository: app, tag, before: first, after: second, atMs: startMs + 1, by },
         { repository: app, tag, before: second, atMs: startMs + 2, by },
-        { repository: app, tag: tagNamed("a"), before: first, atMs: startMs + 3, by },
-        { repository: app, tag: tagNamed("b"), before: third, after: third, atMs: startMs, by },
-        { repository: repositoryNamed(`${app}-x`), tag, before: first, atMs: startMs + 9, by },
+        { repository: app, tag: tagOf("a"), before: first, atMs: startMs + 3, by },
+        { repository: app, tag: tagOf("b"), before: third, after: third, atMs: startMs, by },
+        { repository: nameOf(`${app}-x`), tag, before: first, atMs: startMs + 9, by },
       ];
       for (const event of events) await store.recordTagEvent(event);
       expect(await store.lastUntaggedOf(app)).toEqual(
@@ -141,7 +128,7 @@ export function activityStoreSuite(name: string, open: () => Promise<ActivitySto
 
     test("failed pushes are kept, the newest only, and long texts are cut", async () => {
       const attempt = { repository: app, reason: "manifestInvalid", by, requestId: "r1" };
-      const other = { ...attempt, repository: repositoryNamed("noisy"), by: {} };
+      const other = { ...attempt, repository: nameOf("noisy"), by: {} };
       store.noteAttempt({ ...attempt, atMs: 1 });
       store.noteAttempt({ ...attempt, atMs: 2, by: { client: "x".repeat(5_000) } });
       await store.flush();

@@ -1,20 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { silentLogger } from "../base/logger.ts";
 import { digestOf } from "../oci/digest.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import { nameOf } from "../oci/test-support.ts";
 import { type Buffered, type BufferOptions, StatisticsBuffer } from "./statistics-buffer.ts";
 
-function repositoryNamed(text: string): RepositoryName {
-  const name = parseRepositoryName(text);
-  if (name === undefined) throw new Error(`not a repository name: ${text}`);
-  return name;
-}
-
 const digest = digestOf("image");
-const pullOf = (name: string) => ({ repository: repositoryNamed(name), digest, atMs: 1_000 });
+const pullOf = (name: string) => ({ repository: nameOf(name), digest, atMs: 1_000 });
 const attempt = {
   atMs: 1,
-  repository: repositoryNamed("app"),
+  repository: nameOf("app"),
   reason: "digestMismatch",
   by: {},
   requestId: "r",

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { digestOf } from "../oci/digest.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
-import { parseTag } from "../oci/tag.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import type { ActivityStore } from "./activity-store.ts";
 import type { NewTrashEntry, TrashStore } from "./trash-store.ts";
 
-const nameOf = (text: string): RepositoryName =>
-  parseRepositoryName(text) ?? expect.unreachable(text);
-const tag = parseTag("v1") ?? expect.unreachable();
+const tag = tagOf("v1");
 const startMs = 1_700_000_000_000;
 
 /** What every implementation of the trash keeps. `open` gives a store on the same data each time. */

@@ -1,18 +1,12 @@
 import { expect, test } from "bun:test";
 import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type Random, systemRandom } from "../base/random.ts";
+import { FakeClock, recordingLogger, temporaryFolder } from "../base/test-support.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { Authenticator, Decision } from "./authenticator.ts";
 import { hashBcrypt, parseBcryptHash, verifyBcrypt } from "./bcrypt.ts";
 import { type HtpasswdOptions, openHtpasswdAuthenticator } from "./htpasswd.ts";
-import {
-  atOnce,
-  basic,
-  FakeClock,
-  recordingLogger,
-  temporaryFolder,
-  withAuthorization,
-} from "./test-support.ts";
+import { atOnce, basic, withAuthorization } from "./test-support.ts";
 
 const [aliceLine, bobLine] = await Promise.all([line("alice", "secret"), line("bob", "hunter2")]);
 const challenge: Decision = {

@@ -1,4 +1,5 @@
 /** A token service for tests: keys, certificates and a signer of its own, not that of jose. */
+
 import {
   constants,
   createHmac,
@@ -10,10 +11,11 @@ import {
 import { writeFileSync } from "node:fs";
 import { type CertificateIssuer, certificatePem, issueCertificate } from "../base/certificate.ts";
 import { systemRandom } from "../base/random.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import { FakeClock, recordingLogger, temporaryFolder } from "../base/test-support.ts";
 import type { Access, Action } from "../oci/scope.ts";
+import { nameOf } from "../oci/test-support.ts";
 import type { Authenticator, Decision } from "./authenticator.ts";
-import { FakeClock, recordingLogger, temporaryFolder, withAuthorization } from "./test-support.ts";
+import { withAuthorization } from "./test-support.ts";
 import { openTokenAuthenticator, type TokenOptions } from "./token.ts";
 
 export const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -114,14 +116,8 @@ export const rs256 = { alg: "RS256", key: rsa.privateKey };
 const pull: readonly Access[] = [repository("team/app", "pull")];
 export const base: readonly Access[] = [{ kind: "base" }];
 
-function name(text: string): RepositoryName {
-  const parsed = parseRepositoryName(text);
-  if (parsed === undefined) throw new Error(`not a repository name: ${text}`);
-  return parsed;
-}
-
 export function repository(text: string, ...actions: readonly Action[]): Access {
-  return { kind: "repository", name: name(text), actions };
+  return { kind: "repository", name: nameOf(text), actions };
 }
 
 interface Opened extends Disposable {

@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import type { KeyObject } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { array, assert, asyncProperty, json, oneof, string } from "fast-check";
+import { temporaryFolder } from "../base/test-support.ts";
 import type { Access } from "../oci/scope.ts";
-import { atOnce, temporaryFolder, withAuthorization } from "./test-support.ts";
+import { atOnce, withAuthorization } from "./test-support.ts";
 import {
   alice,
   base,

@@ -1,14 +1,10 @@
 /** What collection does when something fails, or changes, in the middle of a round. */
 import { expect, test } from "bun:test";
-import { recordingLogger } from "../auth/test-support.ts";
+import { recordingLogger } from "../base/test-support.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
-import {
-  hourMs,
-  nameOf,
-  openTestRegistry,
-  type TestRegistryOptions,
-} from "../registry/test-support.ts";
+import { nameOf } from "../oci/test-support.ts";
+import { hourMs, openTestRegistry, type TestRegistryOptions } from "../registry/test-support.ts";
 import { Collector, type CollectorOptions, type RoundOptions } from "./collector.ts";
 import { type InventoryOptions, takeInventory } from "./inventory.ts";
 

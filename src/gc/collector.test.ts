@@ -1,12 +1,8 @@
 import { expect, test } from "bun:test";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import {
-  hourMs,
-  nameOf,
-  openTestRegistry,
-  type TestRegistryOptions,
-} from "../registry/test-support.ts";
+import { nameOf } from "../oci/test-support.ts";
+import { hourMs, openTestRegistry, type TestRegistryOptions } from "../registry/test-support.ts";
 import { Collector } from "./collector.ts";
 import { takeInventory } from "./inventory.ts";
 

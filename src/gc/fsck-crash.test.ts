@@ -1,7 +1,8 @@
 /** What a repair leaves when it is killed, and when the disk fails at it. */
 import { expect, test } from "bun:test";
 import { RegistryError } from "../oci/problems.ts";
-import { nameOf, openTestRegistry, tagOf } from "../registry/test-support.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
+import { openTestRegistry } from "../registry/test-support.ts";
 import { fsck } from "./fsck.ts";
 
 const app = nameOf("team/app");

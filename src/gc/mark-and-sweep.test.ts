@@ -3,17 +3,16 @@ import { systemClock } from "../base/clock.ts";
 import { silentLogger } from "../base/logger.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { mediaTypes } from "../oci/media-type.ts";
-import { parseRepositoryName } from "../oci/repository-name.ts";
-import { parseTag } from "../oci/tag.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import { ManifestReader } from "../registry/manifest-reader.ts";
 import { BlobStore } from "../storage/blob-store.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { LinkStore } from "../storage/link-store.ts";
 import { markAndSweep, type SweepOptions } from "./mark-and-sweep.ts";
 
-const team = parseRepositoryName("team/app") ?? expect.unreachable();
-const other = parseRepositoryName("other/app") ?? expect.unreachable();
-const tag = parseTag("v1") ?? expect.unreachable();
+const team = nameOf("team/app");
+const other = nameOf("other/app");
+const tag = tagOf("v1");
 
 function rig() {
   const objects = new MemoryStore(systemClock);

@@ -5,7 +5,7 @@ import { silentMetrics } from "../base/metrics.ts";
 import { SharedLocks } from "../base/shared-lock.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
-import { parseRepositoryName } from "../oci/repository-name.ts";
+import { nameOf } from "../oci/test-support.ts";
 import { ManifestReader } from "../registry/manifest-reader.ts";
 import { BlobStore } from "../storage/blob-store.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
@@ -39,7 +39,7 @@ class BadDisk extends MemoryStore {
   }
 }
 
-const team = parseRepositoryName("team/app") ?? expect.unreachable();
+const team = nameOf("team/app");
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 async function rig() {

@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { silentLogger } from "../base/logger.ts";
 import { systemRandom } from "../base/random.ts";
 import { digestOf } from "../oci/digest.ts";
-import { parseRepositoryName } from "../oci/repository-name.ts";
+import { nameOf } from "../oci/test-support.ts";
 import { FilesystemStore } from "../storage/drivers/filesystem.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { nodeFileSystem } from "../storage/drivers/node-file-system.ts";
@@ -39,11 +39,8 @@ function storesOn(objects: ObjectStore, clock: Clock) {
   return { links, uploads, purge };
 }
 
-const [foo, deep] = ["foo", "a/b/c"].map((text) => {
-  const name = parseRepositoryName(text);
-  if (name === undefined) throw new Error(`${text} is a name`);
-  return name;
-});
+const foo = nameOf("foo");
+const deep = nameOf("a/b/c");
 
 const owner = { owner: "", algorithm: "sha256" } as const;
 
@@ -51,7 +48,6 @@ describe("uploads without a sign of life", () => {
   async function begun() {
     const clock = new SetClock();
     const stores = storesOn(new MemoryStore(clock), clock);
-    if (foo === undefined || deep === undefined) throw new Error("names");
     const old = await stores.uploads.begin(foo, owner);
     const active = await stores.uploads.begin(deep, owner);
     clock.ms += 8 * dayMs;

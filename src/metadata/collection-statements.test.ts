@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../database/open-database.ts";
+import { nameOf } from "../oci/test-support.ts";
 import { prepareCollectionReading } from "./collection-statements.ts";
-import { digestOfText, repositoryNamed } from "./metadata-samples.ts";
+import { digestOfText } from "./metadata-samples.ts";
 import { type MetadataTables, metadataMigrations } from "./tables.ts";
 
 // SQLite answers on the thread of the requests. What was slow once was a question about all
@@ -22,7 +23,7 @@ test("no statement of collection walks a table for each row that it finds", asyn
       prepareCollectionReading(database);
     const args = {
       ...{ after: 0, upTo: 1_000, limit: 100, touchedBeforeMs: 1, trashedBeforeMs: 1 },
-      ...{ digest: digestOfText("any"), repository: repositoryNamed("any") },
+      ...{ digest: digestOfText("any"), repository: nameOf("any") },
     };
     const connection = new Connection(path, { readonly: true });
     const planOf = (statement: typeof state | typeof looseLinks): readonly string[] =>

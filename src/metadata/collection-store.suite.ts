@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { nameOf } from "../oci/test-support.ts";
 import type { Seen } from "./collection-store.ts";
-import { digestOfText, imageRecord, repositoryNamed } from "./metadata-samples.ts";
+import { digestOfText, imageRecord } from "./metadata-samples.ts";
 import type { MetadataStore } from "./metadata-store.ts";
 
 const later = Number.MAX_SAFE_INTEGER;
@@ -22,7 +23,7 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
     });
     beforeEach(() => {
       count += 1;
-      app = repositoryNamed(`collection-${count}`);
+      app = nameOf(`collection-${count}`);
     });
 
     walkTests();
@@ -71,7 +72,7 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
     });
 
     test("links are loose where no manifest of the same repository names the blob", async () => {
-      const other = repositoryNamed(`${app}-other`);
+      const other = nameOf(`${app}-other`);
       const image = imageRecord(`image of ${app}`);
       const [layer] = image.manifest.layers;
       const digest = layer?.digest ?? expect.unreachable();
@@ -152,7 +153,7 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
     });
 
     test("a repository that cannot be read whole freezes what it holds, and what nobody holds", async () => {
-      const other = repositoryNamed(`${app}-other`);
+      const other = nameOf(`${app}-other`);
       const [held = expect.unreachable()] = await blobsOf(["held"]);
       const elsewhere = digestOfText(`elsewhere ${app}`);
       await store.recordBlob(other, { digest: elsewhere, sizeBytes: 5 });

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
+import { tagOf } from "../oci/test-support.ts";
 import { compareRepository } from "./compare.ts";
 import { fingerprintOf } from "./manifest-rows.ts";
-import { digestOfText, imageRecord, tagNamed, tagRecord } from "./metadata-samples.ts";
+import { digestOfText, imageRecord, tagRecord } from "./metadata-samples.ts";
 import type { RepositoryContent, RepositorySnapshot } from "./metadata-store.ts";
 
 const image = imageRecord("image");
@@ -14,7 +15,7 @@ const content: RepositoryContent = {
 };
 const same: RepositorySnapshot = {
   revision: "1.1",
-  tags: new Map([[tagNamed("latest"), { digest: image.digest, stamp: "stamp of latest" }]]),
+  tags: new Map([[tagOf("latest"), { digest: image.digest, stamp: "stamp of latest" }]]),
   manifests: new Map([[image.digest, fingerprintOf(image)]]),
   blobs: new Map([[blob.digest, 5]]),
 };

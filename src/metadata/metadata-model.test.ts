@@ -4,14 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { postgresSkipReason, testPostgres } from "../../test/support/postgres.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import {
   blobDescriptor,
   childOf,
   digestOfText,
   imageRecord,
   indexRecord,
-  repositoryNamed,
-  tagNamed,
   tagRecord,
 } from "./metadata-samples.ts";
 import type { ManifestRecord, MetadataStore } from "./metadata-store.ts";
@@ -26,8 +25,8 @@ const manifests: readonly ManifestRecord[] = [
   imageRecord("referrer", { subject, annotations: { a: "1", b: "2" }, artifactType: "a/b" }),
 ];
 const blobs = ["a", "b", "c"].map((text) => ({ digest: digestOfText(text), sizeBytes: 9 }));
-const repositories = ["m/a", "m/b"].map(repositoryNamed);
-const tags = ["t1", "t2", "T1"].map(tagNamed);
+const repositories = ["m/a", "m/b"].map(nameOf);
+const tags = ["t1", "t2", "T1"].map(tagOf);
 
 /** What a repository holds, said as simply as can be. */
 interface Model {

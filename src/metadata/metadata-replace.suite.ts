@@ -1,20 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import { compareRepository } from "./compare.ts";
-import {
-  digestOfText,
-  imageRecord,
-  repositoryNamed,
-  tagNamed,
-  tagRecord,
-} from "./metadata-samples.ts";
+import { digestOfText, imageRecord, tagRecord } from "./metadata-samples.ts";
 import type { MetadataStore } from "./metadata-store.ts";
 
 /** Adoption and rebuild, and several writers at once. `open` gives a store on the same data. */
 export function metadataReplaceSuite(name: string, open: () => Promise<MetadataStore>): void {
   let store: MetadataStore;
   let count = 0;
-  let app = repositoryNamed("whole");
-  const other = () => repositoryNamed(`${app}-other`);
+  let app = nameOf("whole");
+  const other = () => nameOf(`${app}-other`);
 
   describe(name, () => {
     beforeAll(async () => {
@@ -25,7 +20,7 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
     });
     beforeEach(() => {
       count += 1;
-      app = repositoryNamed(`whole-${count}`);
+      app = nameOf(`whole-${count}`);
     });
 
     replaceTests();
@@ -57,7 +52,7 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
       const after = await store.snapshotOf(app);
       expect(compareRepository(after, content)).toEqual([]);
       expect(await store.listTags(app, { limit: 10 })).toEqual(["kept", "moved"]);
-      expect((await store.findTag(app, tagNamed("moved")))?.digest).toBe(added.digest);
+      expect((await store.findTag(app, tagOf("moved")))?.digest).toBe(added.digest);
       expect(await store.findBlob(app, digestOfText("gone blob"))).toBeUndefined();
     });
 
@@ -81,7 +76,7 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
       await store.removeRepository(app);
       await store.recordManifest(app, gone);
       expect(await store.replaceRepository(app, content, revision)).toBe(false);
-      expect(await store.findTag(app, tagNamed("kept"))).toBeUndefined();
+      expect(await store.findTag(app, tagOf("kept"))).toBeUndefined();
     });
 
     test("a manifest that is read with more facts than before is recorded anew", async () => {
@@ -129,7 +124,7 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
       );
       await Promise.all(works);
       const isThere = await store.hasRepository(app);
-      expect((await store.findTag(app, tagNamed("a"))) !== undefined).toBe(isThere);
+      expect((await store.findTag(app, tagOf("a"))) !== undefined).toBe(isThere);
       expect((await store.snapshotOf(app)).manifests.size).toBe(isThere ? 1 : 0);
     });
   }

@@ -4,21 +4,8 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import type { ImageConfig } from "../oci/image-config.ts";
 import { mediaTypes } from "../oci/media-type.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
-import { parseTag, type Tag } from "../oci/tag.ts";
+import { tagOf } from "../oci/test-support.ts";
 import type { ManifestRecord, TagRecord } from "./metadata-store.ts";
-
-export function repositoryNamed(text: string): RepositoryName {
-  const name = parseRepositoryName(text);
-  if (name === undefined) throw new Error(`not a repository name: ${text}`);
-  return name;
-}
-
-export function tagNamed(text: string): Tag {
-  const tag = parseTag(text);
-  if (tag === undefined) throw new Error(`not a tag: ${text}`);
-  return tag;
-}
 
 export function digestOfText(text: string): Digest {
   return digestOf(text);
@@ -86,7 +73,7 @@ export function childOf(record: ManifestRecord): Descriptor {
 
 export function tagRecord(tag: string, record: { readonly digest: Digest }): TagRecord {
   return {
-    tag: tagNamed(tag),
+    tag: tagOf(tag),
     digest: record.digest,
     pushedAtMs: 1_700_000_001_000,
     stamp: `stamp of ${tag}`,

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mediaTypes } from "../oci/media-type.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import {
   blobDescriptor,
   childOf,
   digestOfText,
   imageRecord,
   indexRecord,
-  repositoryNamed,
-  tagNamed,
   tagRecord,
 } from "./metadata-samples.ts";
 import type { MetadataStore } from "./metadata-store.ts";
@@ -17,8 +16,8 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
   let store: MetadataStore;
   let count = 0;
   /** A name that no other test of the run uses. */
-  let app = repositoryNamed("app");
-  const other = () => repositoryNamed(`${app}-other`);
+  let app = nameOf("app");
+  const other = () => nameOf(`${app}-other`);
 
   describe(name, () => {
     beforeAll(async () => {
@@ -29,7 +28,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
     });
     beforeEach(() => {
       count += 1;
-      app = repositoryNamed(`app-${count}`);
+      app = nameOf(`app-${count}`);
     });
 
     lookupTests();
@@ -42,7 +41,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
     const image = imageRecord("image");
 
     test("what was never recorded is not found", async () => {
-      expect(await store.findTag(app, tagNamed("latest"))).toBeUndefined();
+      expect(await store.findTag(app, tagOf("latest"))).toBeUndefined();
       expect(await store.findManifest(app, image.digest)).toBeUndefined();
       expect(await store.findBlob(app, image.digest)).toBeUndefined();
       expect(await store.hasRepository(app)).toBe(false);
@@ -57,8 +56,8 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
         mediaType: mediaTypes.ociManifest,
         sizeBytes: image.sizeBytes,
       };
-      expect(await store.findTag(app, tagNamed("latest"))).toEqual(stat);
-      expect(await store.findTag(app, tagNamed("v1"))).toEqual(stat);
+      expect(await store.findTag(app, tagOf("latest"))).toEqual(stat);
+      expect(await store.findTag(app, tagOf("v1"))).toEqual(stat);
       expect(await store.findManifest(app, image.digest)).toEqual(stat);
       expect(await store.hasRepository(app)).toBe(true);
       expect(await store.findManifest(other(), image.digest)).toBeUndefined();
@@ -68,22 +67,22 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
       const upper = imageRecord("upper");
       await store.recordPush(app, image, [tagRecord("rc", image)]);
       await store.recordPush(app, upper, [tagRecord("RC", upper)]);
-      expect((await store.findTag(app, tagNamed("rc")))?.digest).toBe(image.digest);
-      expect((await store.findTag(app, tagNamed("RC")))?.digest).toBe(upper.digest);
+      expect((await store.findTag(app, tagOf("rc")))?.digest).toBe(image.digest);
+      expect((await store.findTag(app, tagOf("RC")))?.digest).toBe(upper.digest);
     });
 
     test("a tag moves, and its old manifest stays", async () => {
       const next = imageRecord("next");
       await store.recordPush(app, image, [tagRecord("latest", image)]);
       await store.recordPush(app, next, [tagRecord("latest", next)]);
-      expect((await store.findTag(app, tagNamed("latest")))?.digest).toBe(next.digest);
+      expect((await store.findTag(app, tagOf("latest")))?.digest).toBe(next.digest);
       expect(await store.findManifest(app, image.digest)).toBeDefined();
       expect(await store.tagsOfManifest(app, image.digest, 10)).toEqual([]);
     });
 
     test("a tag whose manifest is missing is listed but not found", async () => {
       await store.recordTag(app, tagRecord("scar", { digest: digestOfText("gone") }));
-      expect(await store.findTag(app, tagNamed("scar"))).toBeUndefined();
+      expect(await store.findTag(app, tagOf("scar"))).toBeUndefined();
       expect(await store.listTags(app, { limit: 10 })).toEqual(["scar"]);
     });
 
@@ -157,7 +156,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
 
     test("removing a tag leaves the other tags of its digest", async () => {
       await store.recordPush(app, image, [tagRecord("a", image), tagRecord("b", image)]);
-      await store.removeTag(app, tagNamed("a"));
+      await store.removeTag(app, tagOf("a"));
       expect(await store.listTags(app, { limit: 10 })).toEqual(["b"]);
       expect(await store.findManifest(app, image.digest)).toBeDefined();
     });
@@ -170,7 +169,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
       await store.removeManifest(app, image.digest);
       expect(await store.findManifest(app, image.digest)).toBeUndefined();
       expect(await store.listTags(app, { limit: 10 })).toEqual(["c"]);
-      expect((await store.findTag(other(), tagNamed("a")))?.digest).toBe(image.digest);
+      expect((await store.findTag(other(), tagOf("a")))?.digest).toBe(image.digest);
     });
 
     test("removing a blob from one repository leaves it in another", async () => {
@@ -183,7 +182,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
     });
 
     test("removing what is not there does nothing, and makes no repository", async () => {
-      await store.removeTag(app, tagNamed("a"));
+      await store.removeTag(app, tagOf("a"));
       await store.removeManifest(app, image.digest);
       await store.removeBlob(app, image.digest);
       await store.removeRepository(app);
@@ -198,7 +197,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
       const { revision, ...rest } = await store.snapshotOf(app);
       expect(rest).toEqual({ tags: new Map(), manifests: new Map(), blobs: new Map() });
       await store.recordManifest(app, image);
-      expect(await store.findTag(app, tagNamed("a"))).toBeUndefined();
+      expect(await store.findTag(app, tagOf("a"))).toBeUndefined();
       expect((await store.snapshotOf(app)).revision).not.toBe(revision);
     });
   }
@@ -222,14 +221,14 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
       expect(await store.listTags(app, { after: "aA", limit: 1 })).toEqual(["aB"]);
       expect(await store.listTags(app, { limit: 0 })).toEqual([]);
       expect(await store.tagsOfManifest(app, image.digest, 3)).toEqual(
-        inOrder.slice(0, 3).map(tagNamed),
+        inOrder.slice(0, 3).map(tagOf),
       );
     });
 
     test("repositories are listed when they have a manifest, in the order of bytes", async () => {
       const prefix = `list${count}`;
       const parts = ["a", "a-b", "a.b", "a/b", "a/c", "a0", "a_b", "aa", "b", "blobs-only", "gone"];
-      const names = parts.map((part) => repositoryNamed(`${prefix}/${part}`));
+      const names = parts.map((part) => nameOf(`${prefix}/${part}`));
       const image = imageRecord("image");
       for (const name of names) {
         if (name.endsWith("blobs-only")) {
@@ -238,7 +237,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
           await store.recordManifest(name, image);
         }
       }
-      await store.removeManifest(repositoryNamed(`${prefix}/gone`), image.digest);
+      await store.removeManifest(nameOf(`${prefix}/gone`), image.digest);
       const inOrder: string[] = names.filter((name) => !/blobs-only|gone/.test(name)).sort();
       const page = { after: prefix, limit: inOrder.length };
       expect(await store.listRepositories(page)).toEqual(inOrder);
@@ -247,7 +246,7 @@ export function metadataStoreSuite(name: string, open: () => Promise<MetadataSto
       );
       const recorded: string[] = [...names].sort();
       expect(await store.listRecorded({ after: prefix, limit: names.length })).toEqual(
-        recorded.map(repositoryNamed),
+        recorded.map(nameOf),
       );
     });
 

@@ -1,12 +1,9 @@
 import { expect, test } from "bun:test";
-import { parseRepositoryName } from "../oci/repository-name.ts";
+import { nameOf } from "../oci/test-support.ts";
 import { recordedRepositories } from "./recorded-repositories.ts";
 
 test("every repository comes once, also when it is removed as soon as it has come", async () => {
-  const names = Array.from(
-    { length: 2_500 },
-    (_, index) => parseRepositoryName(`app-${10_000 + index}`) ?? expect.unreachable(),
-  );
+  const names = Array.from({ length: 2_500 }, (_, index) => nameOf(`app-${10_000 + index}`));
   const left = new Set(names);
   const listRecorded = async ({ after = "", limit }: { after?: string; limit: number }) =>
     [...left].filter((name) => name > after).slice(0, limit);

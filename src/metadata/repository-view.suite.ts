@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mediaTypes } from "../oci/media-type.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import {
   blobDescriptor,
   childOf,
   digestOfText,
   imageRecord,
   indexRecord,
-  repositoryNamed,
-  tagNamed,
   tagRecord,
 } from "./metadata-samples.ts";
 import type { MetadataStore } from "./metadata-store.ts";
@@ -24,12 +23,12 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
     });
 
     test("a repository that is not recorded has nothing", async () => {
-      const nothing = repositoryNamed("view/nothing");
+      const nothing = nameOf("view/nothing");
       expect(await store.viewOf(nothing)).toEqual({ isFrozen: false, tags: [], manifests: [] });
     });
 
     test("tags, manifests, children and subjects of one repository are told", async () => {
-      const app = repositoryNamed("view/app");
+      const app = nameOf("view/app");
       const image = imageRecord("view image", { pushedAtMs: 1_700_000_000_123 });
       const index = indexRecord("view index", [
         childOf(image),
@@ -43,7 +42,7 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
       ]);
       await store.recordManifest(app, signature);
       await store.recordTag(app, tagRecord("scar", { digest: digestOfText("view: gone") }));
-      await store.recordPush(repositoryNamed("view/app-other"), image, [tagRecord("x", image)]);
+      await store.recordPush(nameOf("view/app-other"), image, [tagRecord("x", image)]);
 
       await store.collection.touch(
         [image.digest, index.digest, signature.digest],
@@ -53,12 +52,12 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
       const touchedAtMs = 1_800_000_000_000;
       expect(view.tags).toEqual([
         {
-          tag: tagNamed("scar"),
+          tag: tagOf("scar"),
           digest: digestOfText("view: gone"),
           pushedAtMs: 1_700_000_001_000,
         },
-        { tag: tagNamed("v1"), digest: index.digest, pushedAtMs: 1_700_000_001_000 },
-        { tag: tagNamed("v2"), digest: index.digest, pushedAtMs: 1_700_000_002_000 },
+        { tag: tagOf("v1"), digest: index.digest, pushedAtMs: 1_700_000_001_000 },
+        { tag: tagOf("v2"), digest: index.digest, pushedAtMs: 1_700_000_002_000 },
       ]);
       expect(new Map(view.manifests.map((manifest) => [manifest.digest, manifest]))).toEqual(
         new Map([
@@ -104,7 +103,7 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
     });
 
     test("a repository of which something could not be read is frozen", async () => {
-      const frozen = repositoryNamed("view/frozen");
+      const frozen = nameOf("view/frozen");
       for (const unreadable of [
         { manifests: 1, tags: 0 },
         { manifests: 0, tags: 1 },
@@ -119,7 +118,7 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
     });
 
     test("a manifest is somewhere as long as one repository has it; a blob is none", async () => {
-      const [app, other] = [repositoryNamed("view/some"), repositoryNamed("view/where")];
+      const [app, other] = [nameOf("view/some"), nameOf("view/where")];
       const image = imageRecord("view somewhere");
       const layer = image.manifest.layers[0]?.digest ?? expect.unreachable();
       expect(await store.isManifestAnywhere(image.digest)).toBe(false);

@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nameOf } from "../oci/test-support.ts";
 import { layerLinkKey, revisionLinkKey } from "../storage/layout.ts";
-import { nameOf, openTestRegistry } from "./test-support.ts";
+import { openTestRegistry } from "./test-support.ts";
 
 const app = nameOf("team/app");
 

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { RegistryError } from "../oci/problems.ts";
-import { hourMs, nameOf, openTestRegistry } from "./test-support.ts";
+import { nameOf } from "../oci/test-support.ts";
+import { hourMs, openTestRegistry } from "./test-support.ts";
 
 const signal = new AbortController().signal;
 const layers = "docker/registry/v2/repositories/team/app/_layers/sha256";

@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import { foundByComparison } from "./found-moves.ts";
-import { nameOf, openTestRegistry, type TestRegistry, tagOf } from "./test-support.ts";
+import { openTestRegistry, type TestRegistry } from "./test-support.ts";
 
 const app = nameOf("team/app");
 const v1 = tagOf("v1");

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { nameOf, openTestRegistry, tagOf } from "./test-support.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
+import { openTestRegistry } from "./test-support.ts";
 
 const config = 'immutabletags: [{repositories: "**", tags: "v*"}]';
 const app = nameOf("team/app");

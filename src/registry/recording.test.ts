@@ -1,15 +1,14 @@
 import { expect, test } from "bun:test";
 import { openActivityStore } from "../activity/sql-activity-store.ts";
-import { recordingLogger } from "../auth/test-support.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
+import { recordingLogger } from "../base/test-support.ts";
 import type { MetadataStore } from "../metadata/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { digestOf } from "../oci/digest.ts";
 import { mediaTypes } from "../oci/media-type.ts";
 import { type Reason, RegistryError } from "../oci/problems.ts";
-import { parseRepositoryName } from "../oci/repository-name.ts";
-import { parseTag } from "../oci/tag.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
 import { BlobStore } from "../storage/blob-store.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { LinkStore } from "../storage/link-store.ts";
@@ -17,9 +16,9 @@ import { UploadStore } from "../storage/upload-store.ts";
 import { createRegistryContext, Registry } from "./registry.ts";
 import { verifyMetadata } from "./verification.ts";
 
-const name = parseRepositoryName("team/app") ?? expect.unreachable();
-const tag = parseTag("latest") ?? expect.unreachable();
-const otherTag = parseTag("other") ?? expect.unreachable();
+const name = nameOf("team/app");
+const tag = tagOf("latest");
+const otherTag = tagOf("other");
 const bytesOf = (variant: string): Uint8Array =>
   new TextEncoder().encode(
     JSON.stringify({

@@ -1,6 +1,7 @@
 import { expect, spyOn, test } from "bun:test";
 import { RegistryError } from "../oci/problems.ts";
-import { nameOf, openTestRegistry, tagOf } from "./test-support.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
+import { openTestRegistry } from "./test-support.ts";
 
 const app = nameOf("team/app");
 

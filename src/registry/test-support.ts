@@ -1,24 +1,21 @@
 /** A registry in memory with a clock that a test moves. The program does not import it. */
+
 import { expect } from "bun:test";
-import { FakeClock, recordingLogger } from "../auth/test-support.ts";
 import { systemRandom } from "../base/random.ts";
+import { FakeClock, recordingLogger } from "../base/test-support.ts";
 import { loadConfig } from "../config/load.ts";
 import type { DatabaseLocation } from "../database/database.ts";
 import { Collector } from "../gc/collector.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { blobsOf } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-type.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
-import { parseTag, type Tag } from "../oci/tag.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { tagOf } from "../oci/test-support.ts";
 import { openRegistry } from "../server/open-registry.ts";
 import { registryPolicy } from "../server/settings.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 
 export const hourMs = 3_600_000;
-
-export const nameOf = (text: string): RepositoryName =>
-  parseRepositoryName(text) ?? expect.unreachable(text);
-export const tagOf = (text: string): Tag => parseTag(text) ?? expect.unreachable(text);
 
 export interface TestRegistryOptions {
   /** Settings in YAML, beside those of a registry in memory. */

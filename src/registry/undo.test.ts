@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { systemClock } from "../base/clock.ts";
 import { digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
-import { hourMs, nameOf, openTestRegistry, type TestRegistry, tagOf } from "./test-support.ts";
+import { nameOf, tagOf } from "../oci/test-support.ts";
+import { hourMs, openTestRegistry, type TestRegistry } from "./test-support.ts";
 
 const app = nameOf("team/app");
 const other = nameOf("other/app");

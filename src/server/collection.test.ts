@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { silentLogger } from "../base/logger.ts";
 import { RegistryError } from "../oci/problems.ts";
-import { hourMs, nameOf, openTestRegistry } from "../registry/test-support.ts";
+import { nameOf } from "../oci/test-support.ts";
+import { hourMs, openTestRegistry } from "../registry/test-support.ts";
 import { Collection } from "./collection.ts";
 
 test("a clock that may be wrong changes no mark and no lease", async () => {

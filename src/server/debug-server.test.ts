@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { FakeClock, recordingLogger } from "../auth/test-support.ts";
+import { FakeClock, recordingLogger } from "../base/test-support.ts";
 import { createPrometheus } from "../telemetry/prometheus.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { Health } from "./health.ts";

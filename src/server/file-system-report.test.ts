@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { recordingLogger } from "../auth/test-support.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
+import { recordingLogger } from "../base/test-support.ts";
 import { type FileSystemKind, nodeFileSystem } from "../storage/drivers/node-file-system.ts";
 import { reportFileSystem } from "./file-system-report.ts";
 import { testFolder } from "./test-support.ts";

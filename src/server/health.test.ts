@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { FakeClock, recordingLogger } from "../auth/test-support.ts";
+import { FakeClock, recordingLogger } from "../base/test-support.ts";
 import type { HealthConfig } from "../config/config.ts";
 import { RegistryError } from "../oci/problems.ts";
 import { Health } from "./health.ts";

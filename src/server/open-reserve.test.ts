@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mountSmallDisk, smallDiskSkipReason } from "../../test/support/small-disk.ts";
-import { recordingLogger } from "../auth/test-support.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
+import { recordingLogger } from "../base/test-support.ts";
 import { loadConfig } from "../config/load.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 

@@ -2,7 +2,6 @@
 import { writeFileSync } from "node:fs";
 import { connect as connectPlain, type Socket } from "node:net";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
-import { recordingLogger, temporaryFolder } from "../auth/test-support.ts";
 import {
   type CertificateIssuer,
   type CertificateRequest,
@@ -11,6 +10,7 @@ import {
 } from "../base/certificate.ts";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
+import { recordingLogger, temporaryFolder } from "../base/test-support.ts";
 import type { HttpConfig, TlsConfig } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Answer, Listener } from "./listener.ts";

@@ -2,12 +2,12 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
 import { digestOf } from "../oci/digest.ts";
-import { parseRepositoryName } from "../oci/repository-name.ts";
+import { nameOf } from "../oci/test-support.ts";
 import { MemoryStore } from "./drivers/memory.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { UploadStore } from "./upload-store.ts";
 
-const name = parseRepositoryName("team/app") ?? expect.unreachable();
+const name = nameOf("team/app");
 const openStore = (objects: ObjectStore) =>
   new UploadStore({ objects, clock: systemClock, random: systemRandom });
 

@@ -1,4 +1,5 @@
 /** A directory that Distribution wrote, scars included, under Berth: served, adopted, verified. */
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,8 +10,8 @@ import { systemRandom } from "../../src/base/random.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { parseDigest } from "../../src/oci/digest.ts";
 import { RegistryError } from "../../src/oci/problems.ts";
-import { parseRepositoryName } from "../../src/oci/repository-name.ts";
 import { parseReference } from "../../src/oci/tag.ts";
+import { nameOf } from "../../src/oci/test-support.ts";
 import { verifyMetadata } from "../../src/registry/verification.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "../../src/server/open-registry.ts";
 import { pushImage } from "./commanded-registry.ts";
@@ -51,7 +52,6 @@ async function adopt(opened: OpenRegistry): Promise<void> {
   expect(opened.registry.adoption.progress().isComplete).toBe(true);
 }
 
-const named = (text: string) => parseRepositoryName(text) ?? expect.unreachable();
 const digestNamed = (text: string) => parseDigest(text) ?? expect.unreachable();
 
 /** The digest that a tag or digest answers with, or the reason why it does not. */
@@ -62,7 +62,7 @@ async function pulled(
 ): Promise<string> {
   const parsed = parseReference(reference) ?? expect.unreachable();
   try {
-    return (await registry.manifests.pull(named(name), parsed)).digest;
+    return (await registry.manifests.pull(nameOf(name), parsed)).digest;
   } catch (error) {
     if (error instanceof RegistryError) return error.reason;
     throw error;
@@ -71,7 +71,7 @@ async function pulled(
 
 async function blob({ registry }: OpenRegistry, name: string, digest: string): Promise<string> {
   try {
-    const content = await registry.blobs.find(named(name), digestNamed(digest));
+    const content = await registry.blobs.find(nameOf(name), digestNamed(digest));
     return `${content.sizeBytes} bytes`;
   } catch (error) {
     if (error instanceof RegistryError) return error.reason;
@@ -81,7 +81,7 @@ async function blob({ registry }: OpenRegistry, name: string, digest: string): P
 
 async function push({ registry }: OpenRegistry, name: string, bytes: Uint8Array): Promise<void> {
   await registry.manifests.push({
-    name: named(name),
+    name: nameOf(name),
     reference: parseReference("pushed") ?? expect.unreachable(),
     tags: [],
     bytes,
@@ -96,7 +96,7 @@ function dataOf(digest: string): string {
 }
 
 async function tags({ registry }: OpenRegistry, name: string): Promise<readonly string[]> {
-  return (await registry.tags.list(named(name), { limit: 100 })).items;
+  return (await registry.tags.list(nameOf(name), { limit: 100 })).items;
 }
 
 async function differences(opened: OpenRegistry): Promise<string[]> {
@@ -293,7 +293,7 @@ describe("the commands", () => {
       exitCode: 0,
       output: "the metadata agrees with the storage\n",
     });
-    await opened.metadata.removeTag(named("team/app"), "v1" as never);
+    await opened.metadata.removeTag(nameOf("team/app"), "v1" as never);
     const found = berth("metadata", "verify");
     expect(found.exitCode).toBe(1);
     expect(found.output).toContain(

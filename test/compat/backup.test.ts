@@ -1,4 +1,5 @@
 /** A backup of a registry at work is a registry; what is restored from it is the same one. */
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   existsSync,
@@ -13,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { Digest } from "../../src/oci/digest.ts";
-import { parseTag } from "../../src/oci/tag.ts";
+import { nameOf, tagOf } from "../../src/oci/test-support.ts";
 import { type RestoreOptions, restoreBackup } from "../../src/server/backup/restore.ts";
 import { startControlSocket } from "../../src/server/control-socket.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
@@ -23,7 +24,6 @@ import {
   type CommandOutcome,
   configOf,
   findingsIn,
-  nameOf,
   openFolder,
   pushImage,
   referenceOf,
@@ -162,7 +162,7 @@ describe("a second backup", () => {
     await pushImage(opened, { repository: "gone", tag: "v1", layer: "gone" });
     await backUp(opened, { fullCopy: true });
     await pushImage(opened, { ...image, tag: "v2", layer: "second" });
-    const tag = parseTag("v1") ?? expect.unreachable();
+    const tag = tagOf("v1");
     await opened.registry.manifests.remove(nameOf("team/app"), { kind: "tag", tag }, {});
     await opened.links.removeRepository(nameOf("gone"));
     await opened.metadata.removeRepository(nameOf("gone"));

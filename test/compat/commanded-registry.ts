@@ -1,4 +1,5 @@
 /** A registry on a folder, without a wire: opened, commanded, pushed to. */
+
 import { expect } from "bun:test";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
@@ -6,8 +7,8 @@ import { systemRandom } from "../../src/base/random.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { parseRepositoryName } from "../../src/oci/repository-name.ts";
 import { parseReference } from "../../src/oci/tag.ts";
+import { nameOf } from "../../src/oci/test-support.ts";
 import { Collection } from "../../src/server/collection.ts";
 import { CommandArguments, type CommandValues } from "../../src/server/commands/command.ts";
 import { commands } from "../../src/server/commands/commands.ts";
@@ -15,7 +16,6 @@ import { type OpenRegistry, openConfiguredRegistry } from "../../src/server/open
 import { RetentionRuns } from "../../src/server/retention-runs.ts";
 import { manifestType } from "./distribution-tree.ts";
 
-export const nameOf = (text: string) => parseRepositoryName(text) ?? expect.unreachable();
 export const referenceOf = (text: string) => parseReference(text) ?? expect.unreachable();
 
 export function configOf(folder: string): Config {

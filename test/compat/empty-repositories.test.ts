@@ -1,4 +1,5 @@
 /** A repository that came to nothing leaves no folder, whatever ended it. */
+
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,8 +8,9 @@ import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { purgeStaleUploads } from "../../src/gc/stale-uploads.ts";
 import { digestOf } from "../../src/oci/digest.ts";
+import { nameOf } from "../../src/oci/test-support.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
-import { configOf, nameOf, openFolder, pushImage, runOn } from "./commanded-registry.ts";
+import { configOf, openFolder, pushImage, runOn } from "./commanded-registry.ts";
 
 let folder = "";
 const open: OpenRegistry[] = [];

@@ -1,15 +1,15 @@
 /** fsck beside pushes and deletions: it reports none of them, and its repairs do them no harm. */
+
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
-import { parseTag } from "../../src/oci/tag.ts";
+import { nameOf, tagOf } from "../../src/oci/test-support.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
 import {
   configOf,
   findingsIn,
-  nameOf,
   openFolder,
   pushImage,
   referenceOf,
@@ -45,7 +45,7 @@ test("pushes and deletions under way are not reported", async () => {
         tag: `t${round % 5}`,
         layer: `pushed ${round}`,
       });
-      const tag = parseTag(`t${(round + 2) % 5}`) ?? expect.unreachable();
+      const tag = tagOf(`t${(round + 2) % 5}`);
       await opened.registry.manifests.remove(name, { kind: "tag", tag }, {}).catch(() => undefined);
     }
   })();

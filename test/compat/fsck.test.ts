@@ -1,19 +1,13 @@
 /** A directory with every scar that fsck knows: found, told from what is harmless, and mended. */
+
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { systemRandom } from "../../src/base/random.ts";
-import { parseTag } from "../../src/oci/tag.ts";
+import { nameOf, tagOf } from "../../src/oci/test-support.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
-import {
-  configOf,
-  findingsIn,
-  nameOf,
-  openFolder,
-  referenceOf,
-  runOn,
-} from "./commanded-registry.ts";
+import { configOf, findingsIn, openFolder, referenceOf, runOn } from "./commanded-registry.ts";
 import { DistributionTree, hexOf, manifestType } from "./distribution-tree.ts";
 
 let folder = "";
@@ -195,7 +189,7 @@ describe("an emptied link", () => {
     const digest = tree.image("team/app", "layer", ["v1"]);
     const opened = await start();
     await opened.registry.adoption.run(new AbortController().signal);
-    const tag = parseTag("v1") ?? expect.unreachable();
+    const tag = tagOf("v1");
     await opened.registry.manifests.remove(name, { kind: "tag", tag }, {});
     // A power cut can bring the folder back, but for its link.
     tree.write(

@@ -1,13 +1,15 @@
 /** A volume below the root directory: many keep `docker/registry/v2` alone on one. */
+
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
+import { nameOf } from "../../src/oci/test-support.ts";
 import { holdRoot } from "../../src/server/root-owner.ts";
 import { mountSmallDisk, smallDiskSkipReason } from "../support/small-disk.ts";
-import { nameOf, openFolder, pushImage, referenceOf } from "./commanded-registry.ts";
+import { openFolder, pushImage, referenceOf } from "./commanded-registry.ts";
 
 const why = smallDiskSkipReason === undefined ? "" : ` (${smallDiskSkipReason})`;
 

@@ -1,11 +1,12 @@
 /** Requests that meet a round of live collection to which all is due that nothing protects. */
+
 import { silentLogger } from "../../src/base/logger.ts";
 import type { Digest } from "../../src/oci/digest.ts";
+import { nameOf } from "../../src/oci/test-support.ts";
 import { Collection } from "../../src/server/collection.ts";
 import { retentionOf } from "./collecting.ts";
 import { type Cell, cell, type Findings } from "./matrix-cells.ts";
 import type { MatrixWorld } from "./matrix-world.ts";
-import { repositoryOf } from "./noted-client.ts";
 import type { ImageSample, Sample } from "./samples.ts";
 import type { Answer } from "./wire-client.ts";
 
@@ -254,7 +255,7 @@ async function isGoneInTheEnd(
   for (const digest of digests) {
     const sizes = [await context.blobs.sizeOf(digest), await context.blobs.sizeInTrash(digest)];
     findings.value("the bytes", sizes.join(" and "), [" and "]);
-    const link = await links.readLayer(repositoryOf(world.name), digest);
+    const link = await links.readLayer(nameOf(world.name), digest);
     findings.value("the link", link?.digest ?? "absent", ["absent"]);
     const row = await metadata.collection.stateOf(digest);
     findings.value("the row", row?.digest ?? "absent", ["absent"]);
@@ -277,7 +278,7 @@ async function pushMissing(world: MatrixWorld, image: ImageSample): Promise<Answ
 async function restore(world: MatrixWorld, { digest }: ImageSample): Promise<boolean> {
   const options = { actor: {}, isForced: false };
   const { undo } = world.registry.registry;
-  const restored = await undo.restoreManifest(repositoryOf(world.name), digest, options);
+  const restored = await undo.restoreManifest(nameOf(world.name), digest, options);
   return restored.every(({ outcome }) => ["restored", "unchanged"].includes(outcome.kind));
 }
 

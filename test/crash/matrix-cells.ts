@@ -1,8 +1,8 @@
 /** Which requests meet, and what must be true of each pair afterwards. */
 
 import type { Digest } from "../../src/oci/digest.ts";
+import { nameOf, tagOf } from "../../src/oci/test-support.ts";
 import type { MatrixWorld } from "./matrix-world.ts";
-import { repositoryOf, tagOf } from "./noted-client.ts";
 import type { Answer } from "./wire-client.ts";
 
 export interface Cell {
@@ -232,14 +232,14 @@ export function cell(
 
 /** The blob is there with its bytes or not at all, for the storage and the metadata alike. */
 async function agrees(world: MatrixWorld, findings: Findings, digest: Digest): Promise<void> {
-  const link = await world.registry.links.readLayer(repositoryOf(world.name), digest);
+  const link = await world.registry.links.readLayer(nameOf(world.name), digest);
   const expected = link === undefined ? "absent" : digest;
   findings.value("the blob", await world.pullBlob(digest), [expected]);
 }
 
 /** The layout and the metadata say the same of the tag. */
 async function agreesOnTag(world: MatrixWorld, findings: Findings, tag = "v"): Promise<void> {
-  const link = await world.registry.links.readTag(repositoryOf(world.name), tagOf(tag));
+  const link = await world.registry.links.readTag(nameOf(world.name), tagOf(tag));
   findings.value(`the tag ${tag}`, await world.pulled(tag), [link?.digest ?? "absent"]);
 }
 
@@ -250,7 +250,7 @@ async function hasSaneHistory(
   count: number,
 ): Promise<void> {
   const { activity } = world.registry;
-  const name = repositoryOf(world.name);
+  const name = nameOf(world.name);
   const found = await activity.listTagEvents(name, { tag: tagOf("v"), limit: 10 });
   const events = found.toReversed();
   findings.value("the number of moves", String(events.length), [String(count)]);

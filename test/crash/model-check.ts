@@ -1,10 +1,12 @@
 /** Whether a disk, and a registry that is opened on it anew, keep what was promised. */
+
 import { type Digest, digestOf, parseDigest } from "../../src/oci/digest.ts";
 import type { RepositoryName } from "../../src/oci/repository-name.ts";
+import { nameOf, tagOf } from "../../src/oci/test-support.ts";
 import { blobKey } from "../../src/storage/layout.ts";
 import type { InProcess } from "./in-process.ts";
 import { type Allowed, absent, blobKeyOf } from "./model-oracle.ts";
-import { repositoryOf, tagOf, unlessUnknown } from "./noted-client.ts";
+import { unlessUnknown } from "./noted-client.ts";
 import { type FolderNode, filesOn } from "./simulated-disk.ts";
 
 const blobPath = /\/docker\/registry\/v2\/blobs\/(sha256|sha512)\/..\/([0-9a-f]+)\/data$/;
@@ -58,7 +60,7 @@ export async function problemsServed(
 
 async function valueOf(registry: InProcess, key: string): Promise<string> {
   const [kind, name = "", what = ""] = key.split(" ");
-  const repository = repositoryOf(name);
+  const repository = nameOf(name);
   const lookup = lookupOf(registry);
   if (kind === "tag") return (await lookup.tag(repository, what)) ?? absent;
   const digest = parseDigest(what);

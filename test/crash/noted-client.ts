@@ -1,8 +1,6 @@
 import type { Digest } from "../../src/oci/digest.ts";
 import { RegistryError } from "../../src/oci/problems.ts";
-import type { RepositoryName } from "../../src/oci/repository-name.ts";
-import { parseRepositoryName } from "../../src/oci/repository-name.ts";
-import { parseTag, type Tag } from "../../src/oci/tag.ts";
+import { nameOf, tagOf } from "../../src/oci/test-support.ts";
 import type { UploadKey } from "../../src/registry/uploads.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
 import { Collecting, type PassingClock } from "./collecting.ts";
@@ -44,7 +42,7 @@ export class NotedClient {
   async pushMissing(name: string, tag: string, image: ImageSample): Promise<void> {
     const { blobs } = this.opened.registry;
     for (const blob of image.blobs) {
-      const found = await blobs.find(repositoryOf(name), blob.digest).catch(unlessUnknown);
+      const found = await blobs.find(nameOf(name), blob.digest).catch(unlessUnknown);
       if (found === undefined) await this.pushBlob(name, blob);
     }
     await this.pushManifest(name, { tags: [tag], manifest: image });
@@ -64,8 +62,8 @@ export class NotedClient {
   async beginUpload(name: string): Promise<UploadKey> {
     const { uploads } = this.opened.registry;
     const options = { owner, algorithm: "sha256" } as const;
-    const { id } = await uploads.begin(repositoryOf(name), options);
-    return { name: repositoryOf(name), id, owner };
+    const { id } = await uploads.begin(nameOf(name), options);
+    return { name: nameOf(name), id, owner };
   }
 
   async append(
@@ -88,9 +86,9 @@ export class NotedClient {
 
   async mount(name: string, { digest }: Sample, from: string): Promise<void> {
     await this.#noted({ [blobKeyOf(name, digest)]: there }, async () => {
-      const source = { from: repositoryOf(from), mayPull: async () => true };
+      const source = { from: nameOf(from), mayPull: async () => true };
       const { blobs } = this.opened.registry;
-      const isMounted = await blobs.mount(repositoryOf(name), digest, source);
+      const isMounted = await blobs.mount(nameOf(name), digest, source);
       if (!isMounted) throw new Error(`${digest} of ${from} was not mounted into ${name}`);
     });
   }
@@ -107,7 +105,7 @@ export class NotedClient {
     const changes = Object.fromEntries(tags.map((tag) => [tagKey(name, tag), String(digest)]));
     await this.#noted({ ...changes, [manifestKey(name, digest)]: there }, () =>
       this.opened.registry.manifests.push({
-        name: repositoryOf(name),
+        name: nameOf(name),
         reference: isByTag ? { kind: "tag", tag } : { kind: "digest", digest },
         tags: isByTag ? [] : tags,
         bytes,
@@ -119,11 +117,7 @@ export class NotedClient {
 
   async deleteTag(name: string, tag: string): Promise<void> {
     await this.#noted({ [tagKey(name, tag)]: absent }, () =>
-      this.opened.registry.manifests.remove(
-        repositoryOf(name),
-        { kind: "tag", tag: tagOf(tag) },
-        {},
-      ),
+      this.opened.registry.manifests.remove(nameOf(name), { kind: "tag", tag: tagOf(tag) }, {}),
     );
   }
 
@@ -131,13 +125,13 @@ export class NotedClient {
   async deleteManifest(name: string, digest: Digest, tags: readonly string[]): Promise<void> {
     const changes = Object.fromEntries(tags.map((tag) => [tagKey(name, tag), absent]));
     await this.#noted({ ...changes, [manifestKey(name, digest)]: absent }, () =>
-      this.opened.registry.manifests.remove(repositoryOf(name), { kind: "digest", digest }, {}),
+      this.opened.registry.manifests.remove(nameOf(name), { kind: "digest", digest }, {}),
     );
   }
 
   async deleteBlob(name: string, { digest }: Sample): Promise<void> {
     await this.#noted({ [blobKeyOf(name, digest)]: absent }, () =>
-      this.opened.registry.blobs.remove(repositoryOf(name), digest),
+      this.opened.registry.blobs.remove(nameOf(name), digest),
     );
   }
 
@@ -145,15 +139,15 @@ export class NotedClient {
   async removeRepository(name: string, keys: readonly Key[]): Promise<void> {
     const changes = Object.fromEntries(keys.map((key) => [key, absent]));
     await this.#noted(changes, async () => {
-      await this.opened.links.removeRepository(repositoryOf(name));
-      await this.opened.metadata.removeRepository(repositoryOf(name));
+      await this.opened.links.removeRepository(nameOf(name));
+      await this.opened.metadata.removeRepository(nameOf(name));
     });
   }
 
   /** Asks whether the blob is there, as clients do before they upload it; it must be. */
   async head(name: string, { digest }: Sample): Promise<void> {
     await this.#noted({ [blobKeyOf(name, digest)]: there }, () =>
-      this.opened.registry.blobs.find(repositoryOf(name), digest),
+      this.opened.registry.blobs.find(nameOf(name), digest),
     );
   }
 
@@ -196,18 +190,6 @@ export function keysOf(name: string, image: ImageSample, tags: readonly string[]
     manifestKey(name, image.digest),
     ...image.blobs.map(({ digest }) => blobKeyOf(name, digest)),
   ];
-}
-
-export function repositoryOf(text: string): RepositoryName {
-  const name = parseRepositoryName(text);
-  if (name === undefined) throw new Error(`not a repository name: ${text}`);
-  return name;
-}
-
-export function tagOf(text: string): Tag {
-  const tag = parseTag(text);
-  if (tag === undefined) throw new Error(`not a tag: ${text}`);
-  return tag;
 }
 
 /** For what is asked after: a refusal that says "not there" is an answer. */

@@ -1,9 +1,9 @@
 import { type Clock, patientClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import { purgeStaleUploads } from "../../src/gc/stale-uploads.ts";
+import { nameOf } from "../../src/oci/test-support.ts";
 import { Collecting, type PassingClock } from "./collecting.ts";
 import { type InProcess, openInProcess } from "./in-process.ts";
-import { repositoryOf } from "./noted-client.ts";
 import type { Rig } from "./rig.ts";
 import { imageSample } from "./samples.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -205,7 +205,7 @@ async function runOnce({
       await pass(12 * hourMs);
       await run();
     }
-    await client.registry.registry.undo.restoreManifest(repositoryOf(client.name), deleted.digest, {
+    await client.registry.registry.undo.restoreManifest(nameOf(client.name), deleted.digest, {
       actor: {},
       isForced: false,
     });

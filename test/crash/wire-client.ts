@@ -1,8 +1,10 @@
 /** A client of a registry in this process: one method a request, with the answer as it came. */
+
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import { nameOf } from "../../src/oci/test-support.ts";
 import { blobKey } from "../../src/storage/layout.ts";
 import type { InProcess } from "./in-process.ts";
-import { repositoryOf, unlessUnknown } from "./noted-client.ts";
+import { unlessUnknown } from "./noted-client.ts";
 import type { ImageSample, Sample } from "./samples.ts";
 
 /** What an answer was, with its body read. */
@@ -90,7 +92,7 @@ export class WireClient {
   /** The digest of what a pull of the blob gives, `absent`, or why it broke off. */
   async pullBlob(digest: Digest, name = this.name): Promise<string> {
     const { registry, objects } = this.registry;
-    const content = await registry.blobs.find(repositoryOf(name), digest).catch(unlessUnknown);
+    const content = await registry.blobs.find(nameOf(name), digest).catch(unlessUnknown);
     if (content === undefined) return "absent";
     const hasher = new Bun.CryptoHasher("sha256");
     const range = { start: 0, end: content.sizeBytes };

@@ -1,22 +1,16 @@
 /** What the tests of retention share: a repository written in a few words. */
+
 import { type Glob, parseGlob } from "../../base/glob.ts";
 import type { ManifestView, TagView } from "../../metadata/repository-view.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/media-type.ts";
-import { parseRepositoryName } from "../../oci/repository-name.ts";
-import { parseTag, type Tag } from "../../oci/tag.ts";
+import { nameOf, tagOf } from "../../oci/test-support.ts";
 import type { RetentionFacts } from "./facts.ts";
 import type { NumberedRule, RetentionRule } from "./rule.ts";
 
 export const dayMs = 86_400_000;
 /** The moment at which the samples' rules run. */
 export const nowMs = Date.UTC(2026, 0, 100);
-
-export function tagOf(text: string): Tag {
-  const tag = parseTag(text);
-  if (tag === undefined) throw new Error(`not a tag: ${text}`);
-  return tag;
-}
 
 export function globsOf(...texts: readonly string[]): readonly Glob[] {
   return texts.map((text) => {
@@ -77,7 +71,7 @@ export function factsOf(
     ),
   );
   return {
-    repository: parseRepositoryName("team/app") ?? never(),
+    repository: nameOf("team/app"),
     view: { isFrozen: false, tags: tags.toSorted((a, b) => (a.tag < b.tag ? -1 : 1)), manifests },
     lastPulls: [],
     lastUntagged: new Map(),
@@ -91,8 +85,4 @@ export function factsOf(
 /** The tag by which cosign finds the signature of a manifest. */
 export function signatureTag(name: string, suffix = ".sig"): string {
   return `${digestOf(name).replace(":", "-")}${suffix}`;
-}
-
-function never(): never {
-  throw new Error("cannot be");
 }

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import { digestOf } from "../../oci/digest.ts";
+import { tagOf } from "../../oci/test-support.ts";
 import type { RetentionFacts } from "./facts.ts";
 import { planRetention, type RetentionPlan } from "./plan.ts";
-import { dayMs, factsOf, nowMs, ruleOf, signatureTag, tagOf } from "./plan-samples.ts";
+import { dayMs, factsOf, nowMs, ruleOf, signatureTag } from "./plan-samples.ts";
 import { describeManifestReason, describeTagReason } from "./reason.ts";
 import type { NumberedRule } from "./rule.ts";
 

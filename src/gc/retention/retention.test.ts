@@ -1,19 +1,19 @@
 import { afterEach, expect, test } from "bun:test";
-import { FakeClock, recordingLogger } from "../../auth/test-support.ts";
 import { systemRandom } from "../../base/random.ts";
+import { FakeClock, recordingLogger } from "../../base/test-support.ts";
 import { loadConfig } from "../../config/load.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/media-type.ts";
-import { parseRepositoryName } from "../../oci/repository-name.ts";
+import { nameOf, tagOf } from "../../oci/test-support.ts";
 import { immutablePattern } from "../../registry/policy.ts";
 import { type OpenRegistry, openRegistry } from "../../server/open-registry.ts";
 import { registryPolicy } from "../../server/settings.ts";
-import { dayMs, ruleOf, tagOf } from "./plan-samples.ts";
+import { dayMs, ruleOf } from "./plan-samples.ts";
 import { Retention, type RetentionRun } from "./retention.ts";
 import type { RetentionRule } from "./rule.ts";
 import { RunClock } from "./run-clock.ts";
 
-const app = parseRepositoryName("team/app") ?? expect.unreachable();
+const app = nameOf("team/app");
 const idle = new AbortController().signal;
 const go: RetentionRun = {
   signal: idle,
@@ -125,7 +125,7 @@ test("only the repositories of a rule, and only the one that is asked for", asyn
   expect(await retention.run(go)).toMatchObject({ repositories: 0, deletedTags: 0 });
   const both = await rig([ruleOf({ keep: { lastPushed: 1 } })]);
   await both.push("a", "v1", "v2");
-  const other = parseRepositoryName("other") ?? expect.unreachable();
+  const other = nameOf("other");
   expect(await both.retention.run({ ...go, only: other })).toMatchObject({ deletedTags: 0 });
   expect(await tags()).toEqual(["v1", "v2"]);
 });
@@ -238,7 +238,7 @@ test("every deletion waits for the pace, and a plan that is a minute old is made
 });
 
 test("a failure in one repository leaves the others their turn", async () => {
-  const second = parseRepositoryName("team/b") ?? expect.unreachable();
+  const second = nameOf("team/b");
   const { retention, push, metadata, registry } = await rig([ruleOf({ keep: { lastPushed: 1 } })]);
   await push("a", "v1", "v2");
   const bytes = bytesOf({ note: "b" });

@@ -1,13 +1,8 @@
 import { afterEach, expect, test } from "bun:test";
 import { systemRandom } from "../../base/random.ts";
 import { digestOf } from "../../oci/digest.ts";
-import {
-  hourMs,
-  nameOf,
-  openTestRegistry,
-  type TestRegistry,
-  tagOf,
-} from "../../registry/test-support.ts";
+import { nameOf, tagOf } from "../../oci/test-support.ts";
+import { hourMs, openTestRegistry, type TestRegistry } from "../../registry/test-support.ts";
 import { Collection } from "../collection.ts";
 import { RetentionRuns } from "../retention-runs.ts";
 import { CommandArguments, type CommandParts, type CommandValues } from "./command.ts";

@@ -1,11 +1,10 @@
 import { afterEach, expect, test } from "bun:test";
-import { FakeClock, recordingLogger } from "../../auth/test-support.ts";
 import { systemRandom } from "../../base/random.ts";
+import { FakeClock, recordingLogger } from "../../base/test-support.ts";
 import { loadConfig } from "../../config/load.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { mediaTypes } from "../../oci/media-type.ts";
-import { parseRepositoryName } from "../../oci/repository-name.ts";
-import { parseTag } from "../../oci/tag.ts";
+import { nameOf, tagOf } from "../../oci/test-support.ts";
 import { createPrometheus } from "../../telemetry/prometheus.ts";
 import { Collection } from "../collection.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "../open-registry.ts";
@@ -51,9 +50,9 @@ async function rig(extra: string, environment: Readonly<Record<string, string>> 
     const bytes = new TextEncoder().encode(JSON.stringify(value));
     const digest = digestOf(bytes);
     await registry.registry.manifests.push({
-      name: parseRepositoryName(repository) ?? expect.unreachable(),
+      name: nameOf(repository),
       reference: { kind: "digest", digest },
-      tags: tag === undefined ? [] : [parseTag(tag) ?? expect.unreachable()],
+      tags: tag === undefined ? [] : [tagOf(tag)],
       ...{ bytes, contentType: undefined, actor: {} },
     });
     return digest;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
+import { nameOf, tagOf } from "../../../src/oci/test-support.ts";
 import { cell } from "../matrix-cells.ts";
 import { meetings, runCell } from "../meetings.ts";
-import { repositoryOf, tagOf } from "../noted-client.ts";
 import { failuresOf, type RigOptions } from "../rig.ts";
 
 const options: RigOptions = { seed: 1, form: "short", say: () => undefined };
@@ -15,7 +15,7 @@ test("a tag that is moved past its lock is found", async () => {
     const [one, two] = [world.image(), world.image()];
     await world.putImage("v", one);
     await world.putImage("w", two);
-    const name = repositoryOf(world.name);
+    const name = nameOf(world.name);
     await world.meet<readonly [unknown, unknown]>(
       () => world.putManifest("v", one),
       () => world.registry.links.writeTag(name, tagOf("v"), two.digest),

@@ -2,8 +2,9 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { imageRecord, repositoryNamed, tagNamed } from "../../../src/metadata/metadata-samples.ts";
+import { imageRecord } from "../../../src/metadata/metadata-samples.ts";
 import { openMetadataStore } from "../../../src/metadata/sql-metadata-store.ts";
+import { nameOf, tagOf } from "../../../src/oci/test-support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "berth-crash-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,20 +27,20 @@ describe("the derived store in SQLite", () => {
     expect(codes).toEqual([0, 0, 0]);
     const store = await openMetadataStore({ kind: "sqlite", path });
     for (const name of ["one", "two"]) {
-      expect(await store.listTags(repositoryNamed(name), { limit: 1_000 })).toHaveLength(60);
+      expect(await store.listTags(nameOf(name), { limit: 1_000 })).toHaveLength(60);
     }
     await store.close();
   });
 
   test("has all that was recorded, and nothing half, after kill -9", async () => {
     const path = join(folder, "killed.sqlite");
-    const repository = repositoryNamed("killed");
+    const repository = nameOf("killed");
     for (const recordedBeforeKill of [1, 17, 45]) {
       const writer = startWriter(path, repository, 100_000);
       const recorded = await killAfter(writer, recordedBeforeKill);
       const store = await openMetadataStore({ kind: "sqlite", path });
       for (let index = 0; index <= recorded; index += 1) {
-        const found = await store.findTag(repository, tagNamed(`t${index}`));
+        const found = await store.findTag(repository, tagOf(`t${index}`));
         expect(found?.digest).toBe(imageRecord(`image ${index}`).digest);
       }
       // A push is one transaction: each tag has its manifest, each manifest its tag.
@@ -47,7 +48,7 @@ describe("the derived store in SQLite", () => {
       const { manifests } = await store.snapshotOf(repository);
       expect(manifests.size).toBe(tags.length);
       await store.recordTag(repository, {
-        tag: tagNamed("t0"),
+        tag: tagOf("t0"),
         digest: imageRecord("image 0").digest,
         pushedAtMs: 1,
         stamp: "after",

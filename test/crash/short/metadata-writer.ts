@@ -4,11 +4,13 @@
  *
  *   bun metadata-writer.ts <database> <repository> <count>
  */
-import { imageRecord, repositoryNamed, tagRecord } from "../../../src/metadata/metadata-samples.ts";
+
+import { imageRecord, tagRecord } from "../../../src/metadata/metadata-samples.ts";
 import { openMetadataStore } from "../../../src/metadata/sql-metadata-store.ts";
+import { nameOf } from "../../../src/oci/test-support.ts";
 
 const [path = "", name = "", count = "0"] = process.argv.slice(2);
-const repository = repositoryNamed(name);
+const repository = nameOf(name);
 const store = await openMetadataStore({ kind: "sqlite", path });
 for (let index = 0; index < Number(count); index += 1) {
   const layers = Array.from({ length: 40 }, (_, layer) => `layer ${layer % 7} of ${index}`);

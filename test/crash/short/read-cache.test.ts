@@ -7,7 +7,7 @@ import { ChangeWatch } from "../../../src/database/change-watch.ts";
 import { ReadCache } from "../../../src/database/read-cache.ts";
 import { openMetadataStore } from "../../../src/metadata/sql-metadata-store.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { parseRepositoryName } from "../../../src/oci/repository-name.ts";
+import { nameOf } from "../../../src/oci/test-support.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -15,7 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const name = parseRepositoryName("team/app") ?? expect.unreachable();
+const name = nameOf("team/app");
 
 test("an answer is forgotten when another process commits", async () => {
   const path = join(folder, "shared.sqlite");
