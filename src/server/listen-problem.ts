@@ -12,13 +12,13 @@ const firstFreePort = 1_024;
 
 /** Why a socket could not be opened, in a sentence that says what to do. */
 export function listenProblem(cause: unknown, { key, listen }: Place): Error {
-  const where = textOf(listen);
+  const where = addressOf(listen);
   const why = sentences[codeOf(cause)]?.(listen) ?? messageOf(cause);
   return new Error(`cannot listen on ${where}: ${why} (${key})`, { cause });
 }
 
 /** An address as the configuration writes it. */
-export function textOf(listen: ListenConfig): string {
+export function addressOf(listen: ListenConfig): string {
   if (listen.kind === "unix") return listen.path;
   const host = listen.host ?? "";
   return `${host.includes(":") ? `[${host}]` : host}:${listen.port}`;

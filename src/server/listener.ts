@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
 import type { HttpConfig, ListenConfig } from "../config/config.ts";
 import type { Peer } from "../http/forwarded.ts";
-import { textOf } from "./listen-problem.ts";
+import { addressOf } from "./listen-problem.ts";
 import type { Every } from "./periodic.ts";
 
 /** Answers one request of the API. Never rejects. */
@@ -41,5 +41,5 @@ export function peerAddress(address: string | undefined): string {
 export function originAt(listen: ListenConfig, isTls: boolean): string {
   if (listen.kind === "unix") return `unix:${listen.path}`;
   const scheme = isTls ? "https" : "http";
-  return `${scheme}://${textOf({ ...listen, host: listen.host ?? "localhost" })}`;
+  return `${scheme}://${addressOf({ ...listen, host: listen.host ?? "localhost" })}`;
 }

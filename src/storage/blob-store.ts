@@ -132,19 +132,21 @@ export class BlobStore {
     digest: Digest,
     onPiece: (sizeBytes: number) => Promise<void> = async () => undefined,
   ): Promise<RehashedBlob | undefined> {
-    const before = await this.#objects.stat(blobKey(digest));
+    const key = blobKey(digest);
+    const before = await this.#objects.stat(key);
     if (before === undefined) return undefined;
-    const actual = await this.#hash(blobKey(digest), digest, onPiece);
-    const after = await this.#objects.stat(blobKey(digest));
     const { sizeBytes, stamp } = before;
+    const actual = await this.#hash({ key, sizeBytes }, digest, onPiece);
+    const after = await this.#objects.stat(key);
     return { actual, sizeBytes, wasReplaced: after?.stamp !== stamp };
   }
 
   /** The digest of what was moved aside under `digest`; undefined when there is nothing. */
   async rehashQuarantined(digest: Digest): Promise<Digest | undefined> {
     const key = quarantinedBlobKey(digest);
-    if ((await this.#objects.stat(key)) === undefined) return undefined;
-    return this.#hash(key, digest, async () => undefined);
+    const found = await this.#objects.stat(key);
+    if (found === undefined) return undefined;
+    return this.#hash({ key, sizeBytes: found.sizeBytes }, digest, async () => undefined);
   }
 
   /**
@@ -169,8 +171,7 @@ export class BlobStore {
   async *listFolders(): AsyncGenerator<string> {
     for (const algorithm of digestAlgorithms) {
       const folder = `${blobsFolder}/${algorithm}`;
-      const prefixes = (await this.#objects.list(folder)).map((entry) => entry.name);
-      for (const prefix of prefixes.sort()) yield `${folder}/${prefix}`;
+      for (const prefix of await this.#sortedNames(folder)) yield `${folder}/${prefix}`;
     }
   }
 
@@ -191,11 +192,10 @@ export class BlobStore {
   }
 
   async #hash(
-    key: string,
+    { key, sizeBytes }: { readonly key: string; readonly sizeBytes: number },
     digest: Digest,
     onPiece: (sizeBytes: number) => Promise<void>,
   ): Promise<Digest> {
-    const sizeBytes = (await this.#objects.stat(key))?.sizeBytes ?? 0;
     const hasher = createHasher(algorithmOf(digest));
     for await (const piece of this.#objects.readStream(key, { start: 0, end: sizeBytes })) {
       hasher.update(piece);

@@ -1,7 +1,12 @@
 import type { RetentionPlan } from "../../gc/retention/plan.ts";
 import { describeManifestReason, describeTagReason } from "../../gc/retention/reason.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
-import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import {
+  type CommandArguments,
+  type CommandParts,
+  type ExitCode,
+  refuseWhenReadOnly,
+} from "./command.ts";
 import { repositoryNamed } from "./names.ts";
 import { countText } from "./text.ts";
 
@@ -72,12 +77,14 @@ function linesOf(plan: RetentionPlan, totals: Totals): readonly string[] {
   ];
 }
 
-/** `berth retention run [REPO]`: carries the rules out now, as fast as it goes. */
+/**
+ * `berth retention run [REPO]`: carries the rules out now, as fast as it goes.
+ *
+ * @throws {RegistryError} `readOnly`
+ */
 export async function retentionRun(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
-  const { config, print, retention, signal } = parts;
-  if (config.storage.maintenance.readOnly.isEnabled) {
-    throw new Error("the registry is read-only (storage.maintenance.readonly)");
-  }
+  const { print, retention, signal } = parts;
+  refuseWhenReadOnly(parts);
   await parts.adopted();
   if (!sayIfNoRules(parts)) return 0;
   const only = await repositoryIn(parts, args);
