@@ -2,25 +2,21 @@
  * What makes collection dangerous, as clients do it: pushes that skip what the registry says it
  * has, of layers that were in use before and are again; pulls that take their time; deletes.
  */
+import { mediaTypes } from "../../src/oci/media-type.ts";
 import { digestOf, octetStream } from "../support/distribution-client.ts";
 import type { RegistryClient } from "./registry-client.ts";
+import { blobSample, imageOf, type Sample, sampleOf } from "./samples.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
-const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const repositoriesCount = 6;
 const tagsCount = 12;
 /** Few, so that a layer is needed, not needed, and needed again. */
 const layersCount = 60;
 
-interface Blob {
-  readonly digest: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 /** What the workers of one load share. */
 export class CollectionLoad {
   readonly #client: RegistryClient;
-  readonly #layers: readonly Blob[];
+  readonly #layers: readonly Sample[];
   readonly #pauseMsMax: number;
   /** Digests that were pushed to a repository. */
   readonly #pushed = new Map<string, string[]>();
@@ -39,10 +35,9 @@ export class CollectionLoad {
   ) {
     this.#client = client;
     this.#pauseMsMax = pauseMsMax;
-    this.#layers = Array.from({ length: layersCount }, () => {
-      const bytes = random.bytes(random.integer(100, 20_000));
-      return { digest: digestOf(bytes), bytes };
-    });
+    this.#layers = Array.from({ length: layersCount }, () =>
+      blobSample(random, random.integer(100, 20_000)),
+    );
   }
 
   /** Pushes until `signal`; a connection that a kill has cut is no failure. */
@@ -50,15 +45,15 @@ export class CollectionLoad {
     await this.#until(signal, async () => {
       const repository = this.#repository(random);
       const layers = Array.from({ length: random.integer(1, 3) }, () => random.pick(this.#layers));
-      const config = jsonBlob({ architecture: "amd64", n: random.integer(0, 40) });
+      const config = sampleOf({ architecture: "amd64", n: random.integer(0, 40) });
       for (const blob of [...layers, config]) {
         if (!(await this.#pushBlob(repository, blob, random))) return;
         await this.#pause(random, signal);
       }
-      const manifest = manifestOf(config, layers);
+      const manifest = imageOf(config, layers);
       const tag = `t${random.integer(1, tagsCount)}`;
       const target = `/v2/${repository}/manifests/${tag}`;
-      const headers = { "content-type": manifestType };
+      const headers = { "content-type": mediaTypes.ociManifest };
       const { status, body } = await this.#client.send("PUT", target, {
         headers,
         body: manifest.bytes,
@@ -109,7 +104,9 @@ export class CollectionLoad {
 
   async pullOnce(repository: string, tag: string, pause: () => Promise<void>): Promise<void> {
     const target = `/v2/${repository}/manifests/${tag}`;
-    const found = await this.#client.send("GET", target, { headers: { accept: manifestType } });
+    const found = await this.#client.send("GET", target, {
+      headers: { accept: mediaTypes.ociManifest },
+    });
     if (found.status === 404) return;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the load has pushed it itself
     const manifest = JSON.parse(new TextDecoder().decode(found.body)) as {
@@ -126,7 +123,7 @@ export class CollectionLoad {
   }
 
   /** False when it could not be pushed, which is noted. */
-  async #pushBlob(repository: string, blob: Blob, random: SeededRandom): Promise<boolean> {
+  async #pushBlob(repository: string, blob: Sample, random: SeededRandom): Promise<boolean> {
     const target = `/v2/${repository}/blobs/${blob.digest}`;
     const head = await this.#client.send("HEAD", target);
     if (head.status === 200) {
@@ -168,21 +165,4 @@ export class CollectionLoad {
       }
     }
   }
-}
-
-function jsonBlob(value: object): Blob {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
-  return { digest: digestOf(bytes), bytes };
-}
-
-function manifestOf(config: Blob, layers: readonly Blob[]): Blob {
-  const descriptor = ({ digest, bytes }: Blob, mediaType: string) => {
-    return { mediaType, digest, size: bytes.byteLength };
-  };
-  return jsonBlob({
-    schemaVersion: 2,
-    mediaType: manifestType,
-    config: descriptor(config, "application/vnd.oci.image.config.v1+json"),
-    layers: layers.map((layer) => descriptor(layer, "application/vnd.oci.image.layer.v1.tar")),
-  });
 }

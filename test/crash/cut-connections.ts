@@ -3,15 +3,16 @@
  * bytes drip: the client asks where to go on, goes on there, and what it pushed is right.
  */
 import { join } from "node:path";
+import { mediaTypes } from "../../src/oci/media-type.ts";
 import { digestOf, octetStream } from "../support/distribution-client.ts";
 import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
 import { BerthProcess } from "./berth-process.ts";
 import { checkDisk } from "./disk-check.ts";
 import { type Answer, RegistryClient } from "./registry-client.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { type Figure, none, type Rig, type RigOptions } from "./rig.ts";
+import { imageOf, sampleOf } from "./samples.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { none } from "./trial.ts";
 
 const counts = {
   short: { cuts: 30, drips: 2 },
@@ -125,13 +126,7 @@ class Push {
     this.#layer = random.bytes(layerBytes);
     this.#config = new TextEncoder().encode(JSON.stringify({ os: "linux", id: random.next() }));
     this.#tag = `v${random.integer(1, 1_000_000)}`;
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: manifestType,
-      config: descriptor("application/vnd.oci.image.config.v1+json", this.#config),
-      layers: [descriptor("application/vnd.oci.image.layer.v1.tar", this.#layer)],
-    };
-    this.#manifest = new TextEncoder().encode(JSON.stringify(manifest));
+    this.#manifest = imageOf(sampleOf(this.#config), [sampleOf(this.#layer)]).bytes;
   }
 
   /** Pushes, and once more where that breaks off; why it did not work, or undefined. */
@@ -155,7 +150,7 @@ class Push {
     await this.#pushLayer();
     await this.#pushConfig();
     const path = `/v2/${repository}/manifests/${this.#tag}`;
-    const headers = { "content-type": manifestType };
+    const headers = { "content-type": mediaTypes.ociManifest };
     await this.#expect(201, "PUT", path, { headers, body: this.#manifest });
   }
 
@@ -244,8 +239,3 @@ function unexpected(action: string, { status, body }: Answer): Error {
 }
 
 const uploads = `/v2/${repository}/blobs/uploads/`;
-const manifestType = "application/vnd.oci.image.manifest.v1+json";
-
-function descriptor(mediaType: string, bytes: Uint8Array): object {
-  return { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
-}

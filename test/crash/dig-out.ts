@@ -4,15 +4,16 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { mediaTypes } from "../../src/oci/media-type.ts";
 import { digestOf, octetStream } from "../support/distribution-client.ts";
 import { CollectingProcess } from "./collecting-process.ts";
 import { fillWithBytes, fillWithNames } from "./filler.ts";
 import { findLeaks } from "./leaks.ts";
 import { type DiskKind, disksUnavailable, MountedDisk } from "./mounted-disk.ts";
 import { RegistryClient } from "./registry-client.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { type Figure, none, type Rig, type RigOptions } from "./rig.ts";
+import { blobSample, imageOf, type Sample } from "./samples.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { none } from "./trial.ts";
 
 const graces = { graceMs: 1_000, intervalMs: 100 };
 /** Both graces are over by then: a round takes its interval at least. */
@@ -23,7 +24,6 @@ const layerBytes = 2 << 20;
 const configBytes = 200;
 /** A layer, a configuration, a manifest. */
 const blobsPerImage = 3;
-const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const repository = "team/app";
 
 interface Shortage {
@@ -178,24 +178,18 @@ class Images {
 
   /** The status of the first request that was not answered with 201, or 201. */
   async push(): Promise<number> {
-    const [layer, config] = [this.#random.bytes(layerBytes), this.#random.bytes(configBytes)];
-    for (const bytes of [layer, config]) {
-      const status = await this.#upload(bytes);
+    const layer = blobSample(this.#random, layerBytes);
+    const config = blobSample(this.#random, configBytes);
+    for (const blob of [layer, config]) {
+      const status = await this.#upload(blob);
       if (status !== 201) return status;
     }
-    const text = JSON.stringify({
-      schemaVersion: 2,
-      mediaType: manifestType,
-      config: descriptor("application/vnd.oci.image.config.v1+json", config),
-      layers: [descriptor("application/vnd.oci.image.layer.v1.tar", layer)],
-    });
-    const body = new TextEncoder().encode(text);
-    const headers = { "content-type": manifestType };
+    const { bytes: body, digest: manifest } = imageOf(config, [layer]);
+    const headers = { "content-type": mediaTypes.ociManifest };
     const tag = `v${(this.#pushes += 1)}`;
     const target = `/v2/${repository}/manifests/${tag}`;
     const { status } = await this.#client.send("PUT", target, { headers, body });
-    const image = { manifest: digestOf(body), layer: digestOf(layer) };
-    if (status === 201) this.#images.set(tag, image);
+    if (status === 201) this.#images.set(tag, { manifest, layer: layer.digest });
     return status;
   }
 
@@ -236,13 +230,9 @@ class Images {
     return wrong;
   }
 
-  async #upload(body: Uint8Array<ArrayBuffer>): Promise<number> {
-    const target = `/v2/${repository}/blobs/uploads/?digest=${digestOf(body)}`;
+  async #upload({ bytes: body, digest }: Sample): Promise<number> {
+    const target = `/v2/${repository}/blobs/uploads/?digest=${digest}`;
     const headers = octetStream;
     return (await this.#client.send("POST", target, { headers, body })).status;
   }
-}
-
-function descriptor(mediaType: string, bytes: Uint8Array): object {
-  return { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
 }

@@ -7,9 +7,8 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
 import { BerthProcess } from "./berth-process.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { type Figure, none, type Rig, type RigOptions } from "./rig.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { none } from "./trial.ts";
 
 const sizes = {
   short: { transfers: 6, sizeBytes: 24_000_000 },

@@ -6,7 +6,7 @@ import type { FileSystem } from "../../src/storage/drivers/file-system.ts";
 import { nodeFileSystem } from "../../src/storage/drivers/node-file-system.ts";
 import { openInProcess } from "./in-process.ts";
 import { type FileOperation, intercepted } from "./intercepted-file-system.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { none, type Rig, type RigOptions } from "./rig.ts";
 import { type ImageSample, imageSample } from "./samples.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
@@ -16,7 +16,6 @@ const codes = ["EIO", "ENOSPC", "EMFILE"] as const;
 type Code = (typeof codes)[number];
 
 const operationsMax = 200;
-const evidenceMax = 5;
 /** What a client may be told: wait, or find room. Anything else is a promise or a riddle. */
 const refusals: ReadonlySet<number> = new Set([503, 507]);
 
@@ -47,12 +46,7 @@ export const failingOperations: Rig = {
     const faultsMin = codes.reduce((sum, code) => sum + faultsOf(code), 0);
     return [
       { name: "faults", value: faults, target: "600", holds: faults >= faultsMin },
-      ...kinds.map((name): Figure => {
-        const evidence = counts.get(name) ?? [];
-        const value = evidence.length;
-        const few = evidence.slice(0, evidenceMax);
-        return { name, value, target: "0", holds: value === 0, evidence: few };
-      }),
+      ...kinds.map((name) => none(name, counts.get(name) ?? [])),
     ];
   },
 };

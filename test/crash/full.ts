@@ -9,9 +9,9 @@ import { digestOf, octetStream } from "../support/distribution-client.ts";
 import { fillWithBytes, fillWithNames } from "./filler.ts";
 import { type DiskKind, disksUnavailable, MountedDisk } from "./mounted-disk.ts";
 import { type Pusher, Refusal } from "./pusher.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { atLeast, type Figure, none, type Rig, type RigOptions } from "./rig.ts";
 import type { SeededRandom } from "./seeded-random.ts";
-import { atLeast, none, Trial } from "./trial.ts";
+import { Trial } from "./trial.ts";
 
 const attempts = { short: 4, long: 40 } as const;
 

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
 import { percentile } from "./percentile.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
-import { atLeast, Trial } from "./trial.ts";
+import { atLeast, type Figure, type Rig, type RigOptions } from "./rig.ts";
+import { Trial } from "./trial.ts";
 
 const sizes = {
   short: { pushes: 12, kills: 4 },

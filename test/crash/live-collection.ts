@@ -3,9 +3,8 @@ import { CollectingProcess } from "./collecting-process.ts";
 import { CollectionLoad } from "./collection-load.ts";
 import { findLeaks } from "./leaks.ts";
 import { RegistryClient } from "./registry-client.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { atLeast, type Figure, none, type Rig, type RigOptions } from "./rig.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { atLeast, none } from "./trial.ts";
 
 interface Scale {
   readonly rounds: number;

@@ -4,11 +4,11 @@
  * 2018, and what GitLab.com has published); large blobs are cut at a size that keeps the network
  * stack of one machine from being all that is measured.
  */
+import { mediaTypes } from "../../src/oci/media-type.ts";
 import { digestOf, octetStream } from "../support/distribution-client.ts";
 import type { Answer, RegistryClient, SendOptions } from "./registry-client.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
-const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const kibibyte = 1024;
 
 /** Sizes that this share of the blobs does not exceed. */
@@ -112,9 +112,15 @@ export class Mix {
       const { repository, blobs } = this.#random.pick(this.#images);
       const [config, ...layers] = blobs;
       const annotations = { id: String(this.#random.next()) };
-      const manifest = { schemaVersion: 2, mediaType: manifestType, config, layers, annotations };
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: mediaTypes.ociManifest,
+        config,
+        layers,
+        annotations,
+      };
       const body = new TextEncoder().encode(JSON.stringify(manifest));
-      const headers = { "content-type": manifestType };
+      const headers = { "content-type": mediaTypes.ociManifest };
       const path = manifestPath({ repository }, digestOf(body));
       await this.#send(201, "PUT", path, { headers, body });
     }
@@ -209,12 +215,12 @@ export class Mix {
     await this.#upload(repository, config);
     const manifest = {
       schemaVersion: 2,
-      mediaType: manifestType,
-      config: descriptor("application/vnd.oci.image.config.v1+json", config),
+      mediaType: mediaTypes.ociManifest,
+      config: descriptor(mediaTypes.ociConfig, config),
       layers: blobs,
     };
     const body = new TextEncoder().encode(JSON.stringify(manifest));
-    const headers = { "content-type": manifestType };
+    const headers = { "content-type": mediaTypes.ociManifest };
     await this.#send(201, "PUT", manifestPath(image, tag), { headers, body });
     onPushed({ ...image, digest: digestOf(body) });
   }

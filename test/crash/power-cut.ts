@@ -7,8 +7,8 @@
  */
 import { join } from "node:path";
 import { disksUnavailable, MountedDisk } from "./mounted-disk.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
-import { atLeast, Trial } from "./trial.ts";
+import { atLeast, type Figure, type Rig, type RigOptions } from "./rig.ts";
+import { Trial } from "./trial.ts";
 
 const cycles = {
   short: { ordered: 3, writeback: 2 },

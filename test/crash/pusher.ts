@@ -4,7 +4,8 @@
  *
  * Each pusher has a repository of its own; one more is shared by all, where their tags race.
  */
-import { digestOf, octetStream } from "../support/distribution-client.ts";
+import { mediaTypes } from "../../src/oci/media-type.ts";
+import { octetStream } from "../support/distribution-client.ts";
 import {
   blobRegister,
   manifestRegister,
@@ -14,15 +15,10 @@ import {
   type Write,
 } from "./oracle.ts";
 import type { Answer, RegistryClient } from "./registry-client.ts";
+import { blobSample, imageOf, type Sample, sampleOf } from "./samples.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
-const manifestType = "application/vnd.oci.image.manifest.v1+json";
 const sharedRepository = "shared/app";
-
-interface Blob {
-  readonly digest: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
 
 export interface PusherParts {
   readonly name: string;
@@ -30,11 +26,11 @@ export interface PusherParts {
   readonly oracle: Oracle;
   readonly client: RegistryClient;
   /** Blobs that several images have in common. */
-  readonly commonBlobs: readonly Blob[];
+  readonly commonBlobs: readonly Sample[];
 }
 
 /** Layers that the images of all pushers share now and then. */
-export function commonBlobs(random: SeededRandom): readonly Blob[] {
+export function commonBlobs(random: SeededRandom): readonly Sample[] {
   return Array.from({ length: 12 }, () => newBlob(random));
 }
 
@@ -90,8 +86,7 @@ export class Pusher {
       random.chance(0.4) ? random.pick(this.#parts.commonBlobs) : newBlob(random),
     );
     for (const blob of [...layers, config]) await this.#provide(repository, blob);
-    const bytes = manifestBytes(config, layers);
-    const digest = digestOf(bytes);
+    const { bytes, digest } = imageOf(config, layers);
     if (!isShared) this.#tags.add(tag);
     const writes: Write[] = [
       { register: manifestRegister(repository, digest), value: digest },
@@ -99,7 +94,7 @@ export class Pusher {
     ];
     await this.#do(`push ${repository}:${tag} ${digest}`, writes, async () =>
       this.#send("PUT", `/v2/${repository}/manifests/${tag}`, {
-        headers: { "content-type": manifestType },
+        headers: { "content-type": mediaTypes.ociManifest },
         body: bytes,
       }),
     );
@@ -109,7 +104,7 @@ export class Pusher {
   }
 
   /** Sees that the repository has the blob, as clients do: asks, mounts, or uploads. */
-  async #provide(repository: string, blob: Blob): Promise<void> {
+  async #provide(repository: string, blob: Sample): Promise<void> {
     const { random } = this.#parts;
     const head = await this.#send("HEAD", `/v2/${repository}/blobs/${blob.digest}`);
     if (head.status === 200) return;
@@ -133,7 +128,7 @@ export class Pusher {
     return true;
   }
 
-  async #upload(repository: string, { digest, bytes }: Blob): Promise<void> {
+  async #upload(repository: string, { digest, bytes }: Sample): Promise<void> {
     const { random } = this.#parts;
     const writes = [{ register: blobRegister(repository, digest), value: digest }];
     await this.#do(`upload ${repository}@${digest}`, writes, async () => {
@@ -248,29 +243,13 @@ export class Refusal extends Error {
   }
 }
 
-function newBlob(random: SeededRandom): Blob {
-  const bytes = random.bytes(random.logarithmic(200, 64 * 1024));
-  return { bytes, digest: digestOf(bytes) };
+function newBlob(random: SeededRandom): Sample {
+  return blobSample(random, random.logarithmic(200, 64 * 1024));
 }
 
-function configBlob(random: SeededRandom): Blob {
-  const config = { architecture: "amd64", os: "linux", config: { Env: [`ID=${random.next()}`] } };
-  const bytes = new TextEncoder().encode(JSON.stringify(config));
-  return { bytes, digest: digestOf(bytes) };
-}
-
-function manifestBytes(config: Blob, layers: readonly Blob[]): Uint8Array<ArrayBuffer> {
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: manifestType,
-    config: descriptor("application/vnd.oci.image.config.v1+json", config),
-    layers: layers.map((layer) => descriptor("application/vnd.oci.image.layer.v1.tar", layer)),
-  };
-  return new TextEncoder().encode(JSON.stringify(manifest));
-}
-
-function descriptor(mediaType: string, { digest, bytes }: Blob): object {
-  return { mediaType, digest, size: bytes.byteLength };
+function configBlob(random: SeededRandom): Sample {
+  const Env = [`ID=${random.next()}`];
+  return sampleOf({ architecture: "amd64", os: "linux", config: { Env } });
 }
 
 function locationOf(answer: Answer): string {

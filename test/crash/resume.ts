@@ -7,9 +7,8 @@ import { digestOf, octetStream } from "../support/distribution-client.ts";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
 import { BerthProcess } from "./berth-process.ts";
 import { type Answer, RegistryClient } from "./registry-client.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { type Figure, none, type Rig, type RigOptions } from "./rig.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { none } from "./trial.ts";
 
 const mebibyte = 1 << 20;
 const sizes = {

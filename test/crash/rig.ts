@@ -46,3 +46,16 @@ export function failuresOf(figures: readonly Figure[], { seed }: Pick<RigOptions
     )
     .join("\n");
 }
+
+const evidenceMax = 8;
+
+/** A figure that counts what must not be, with the first of it. */
+export function none(name: string, found: readonly string[]): Figure {
+  const evidence = [...new Set(found)].slice(0, evidenceMax);
+  return { name, value: found.length, target: "0", holds: found.length === 0, evidence };
+}
+
+/** A figure of at least `min`. */
+export function atLeast(name: string, value: number, min: number): Figure {
+  return { name, value, target: `≥ ${min.toLocaleString("en")}`, holds: value >= min };
+}

@@ -4,7 +4,7 @@ import { mediaTypes } from "../../src/oci/media-type.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
 export interface Sample {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly digest: Digest;
 }
 
@@ -13,14 +13,18 @@ export interface ImageSample extends Sample {
 }
 
 export function blobSample(random: SeededRandom, sizeBytes: number): Sample {
-  const bytes = random.bytes(sizeBytes);
+  return sampleOf(random.bytes(sizeBytes));
+}
+
+export function sampleOf(content: Uint8Array<ArrayBuffer> | object): Sample {
+  const bytes =
+    content instanceof Uint8Array ? content : new TextEncoder().encode(JSON.stringify(content));
   return { bytes, digest: digestOf(bytes) };
 }
 
 /** An image with a config and one layer of each size. */
 export function imageSample(random: SeededRandom, layerSizes: readonly number[]): ImageSample {
-  const text = JSON.stringify({ architecture: "amd64", os: "linux", seed: random.uuid() });
-  const config: Sample = { bytes: new TextEncoder().encode(text), digest: digestOf(text) };
+  const config = sampleOf({ architecture: "amd64", os: "linux", seed: random.uuid() });
   const layers = layerSizes.map((sizeBytes) => blobSample(random, sizeBytes));
   return imageOf(config, layers);
 }
@@ -32,12 +36,11 @@ export function imageOf(config: Sample, layers: readonly Sample[]): ImageSample 
     digest,
     size: bytes.byteLength,
   });
-  const text = JSON.stringify({
+  const manifest = sampleOf({
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
     config: descriptor(mediaTypes.ociConfig, config),
     layers: layers.map((layer) => descriptor("application/vnd.oci.image.layer.v1.tar", layer)),
   });
-  const bytes = new TextEncoder().encode(text);
-  return { bytes, digest: digestOf(bytes), blobs: [config, ...layers] };
+  return { ...manifest, blobs: [config, ...layers] };
 }

@@ -6,9 +6,8 @@ import { BerthProcess } from "./berth-process.ts";
 import { Mix } from "./mix.ts";
 import { percentile } from "./percentile.ts";
 import { RegistryClient } from "./registry-client.ts";
-import type { Figure, Rig, RigOptions } from "./rig.ts";
+import { type Figure, none, type Rig, type RigOptions } from "./rig.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { none } from "./trial.ts";
 
 const sizes = {
   short: { images: 10, manifests: 100, topSpeedMs: 1_500, warmUpMs: 1_500, soakMs: 6_000 },

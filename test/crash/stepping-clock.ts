@@ -4,7 +4,7 @@ import { purgeStaleUploads } from "../../src/gc/stale-uploads.ts";
 import { nameOf } from "../../src/oci/test-support.ts";
 import { Collecting, type PassingClock } from "./collecting.ts";
 import { type InProcess, openInProcess } from "./in-process.ts";
-import type { Rig } from "./rig.ts";
+import { none, type Rig } from "./rig.ts";
 import { imageSample } from "./samples.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { SimulatedDisk } from "./simulated-disk.ts";
@@ -12,7 +12,6 @@ import { WireClient } from "./wire-client.ts";
 
 const hourMs = 3_600_000;
 const yearMs = 365 * 24 * hourMs;
-const evidenceMax = 5;
 
 /** A clock that somebody sets while the registry runs. */
 class SteppingClock implements PassingClock {
@@ -108,11 +107,9 @@ export const steppingClock: Rig = {
   run: async ({ seed, form }) => {
     const found = await stepClocks({ seed, looksMax: form === "long" ? 60 : 12 }, patientClock);
     const { runs, violations } = found;
-    const evidence = violations.slice(0, evidenceMax);
-    const value = violations.length;
     return [
       { name: "steps", value: runs, target: "≥ 50", holds: runs >= 50 },
-      { name: "live bytes deleted", value, target: "0", holds: value === 0, evidence },
+      none("live bytes deleted", violations),
     ];
   },
 };

@@ -11,7 +11,7 @@ import { Journal } from "./journal.ts";
 import { Oracle } from "./oracle.ts";
 import { commonBlobs, Pusher, Refusal } from "./pusher.ts";
 import { RegistryClient } from "./registry-client.ts";
-import type { Figure } from "./rig.ts";
+import { type Figure, none } from "./rig.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 export interface TrialOptions extends BerthOptions {
@@ -25,8 +25,6 @@ export interface Moment {
   readonly requests: number;
   readonly delayMs: number;
 }
-
-const evidenceMax = 8;
 
 export class Trial implements AsyncDisposable {
   readonly berth: BerthProcess;
@@ -143,14 +141,3 @@ export class Trial implements AsyncDisposable {
 }
 
 const isError = (line: string): boolean => line.startsWith("error");
-
-/** A figure that counts what must not be, with the first of it. */
-export function none(name: string, found: readonly string[]): Figure {
-  const evidence = found.slice(0, evidenceMax);
-  return { name, value: found.length, target: "0", holds: found.length === 0, evidence };
-}
-
-/** A figure of at least `min`. */
-export function atLeast(name: string, value: number, min: number): Figure {
-  return { name, value, target: `≥ ${min.toLocaleString("en")}`, holds: value >= min };
-}
