@@ -58,6 +58,20 @@ export class CollectingProcess implements AsyncDisposable {
     await this.#child?.exited;
   }
 
+  /** Does `work` while no thread of the server runs. */
+  async whileStopped(work: () => void): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) throw new Error("the server was not started");
+    child.kill("SIGSTOP");
+    try {
+      const stat = `/proc/${child.pid}/stat`;
+      while (!readFileSync(stat, "utf8").includes(") T ")) await Bun.sleep(1);
+      work();
+    } finally {
+      child.kill("SIGCONT");
+    }
+  }
+
   /** Waits for so many rounds since the start. */
   async rounds(count: number, say: (line: string) => void): Promise<void> {
     let said = 0;

@@ -88,10 +88,14 @@ async function run(
   // Some are deleted just before, so that they are in their grace when the room ends.
   const refused: string[] = [];
   for (const tag of doomed.splice(0, 3)) refused.push(...(await images.remove(tag)));
-  // Killed before: what takes the last byte must not get at what the registry has given back.
-  if (isKilled) await server.kill();
-  shortage.fill(disk.folder);
-  if (isKilled) await server.start();
+  // What takes the last byte must not get at what the registry gives back meanwhile.
+  if (isKilled) {
+    await server.kill();
+    shortage.fill(disk.folder);
+    await server.start();
+  } else {
+    await server.whileStopped(() => shortage.fill(disk.folder));
+  }
   refused.push(...(await images.pushInVain()));
   for (const tag of doomed) refused.push(...(await images.remove(tag)));
   // What was given back is not for them, although it would be enough. Names that came back are.
