@@ -54,11 +54,11 @@ export function startBackgroundWorks(
   };
   const adopting = adoption.run(ends.signal);
   start(adopting.then(() => adoption.retry(systemSleep, ends.signal)));
-  let settling = false;
+  let isSettling = false;
   const settle = async (): Promise<void> => {
-    settling = true;
+    isSettling = true;
     await adoption.settleDoubts(ends.signal);
-    settling = false;
+    isSettling = false;
   };
   metrics.gauge({
     ...serverMetrics.adoptionComplete,
@@ -72,7 +72,7 @@ export function startBackgroundWorks(
     start(collectNowAndThen(parts, { collection, adopting }));
   }
   repeat(settleIntervalMs, () => {
-    if (!settling) start(settle());
+    if (!isSettling) start(settle());
   });
   if (retention.hasRules && !isReadOnly) {
     start(adopting.then(() => retention.runNowAndThen(ends.signal)));
