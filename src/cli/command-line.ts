@@ -13,6 +13,7 @@ import { addGcCommands } from "./gc.ts";
 import { addHealthCommand } from "./health.ts";
 import { addUser, costMax, costMin, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
+import { allowClosedOutput } from "./print-line.ts";
 import { addRetentionCommands } from "./retention.ts";
 import { addRemoveCommand } from "./rm.ts";
 import { addScrubCommands } from "./scrub.ts";
@@ -30,6 +31,7 @@ import { version } from "./version.ts";
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const exit: Exit = { code: 0 };
   const program = createProgram(exit);
+  allowClosedOutput();
   try {
     await program.parseAsync([...withPlainFlags(withImplicitServe(args))], { from: "user" });
   } catch (error) {
