@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
@@ -55,7 +55,14 @@ export async function runCommand(config: Config, call: CommandCall): Promise<Exi
 export function requireRegistry({ storage: { driver } }: Config): void {
   if (driver.kind === "inmemory") return;
   const rootFolder = resolve(driver.rootDirectory);
-  if (["docker", "berth"].some((name) => existsSync(join(rootFolder, name)))) return;
+  try {
+    const isThere = (name: string): boolean =>
+      statSync(join(rootFolder, name), { throwIfNoEntry: false }) !== undefined;
+    if (["docker", "berth"].some(isThere)) return;
+  } catch (error) {
+    // Else it is as with a folder that is not there, whatever the system's reason.
+    if (codeOf(error) === "EACCES") throw new Error(notAllowed("look into", rootFolder));
+  }
   throw new Error(
     `there is no registry in ${rootFolder}; name the configuration of the one that you mean ` +
       "(REGISTRY_CONFIGURATION_PATH works for every command)",
@@ -104,7 +111,7 @@ function sentenceOf(error: unknown, { name, signal }: CommandCall, path: string)
   const code = codeOf(error);
   // It took the call: the answer begins with the command's first line.
   if (code === "ECONNRESET") return new Error(wentAway);
-  if (code === "EACCES" || code === "EPERM") return new Error(notAllowed(path));
+  if (code === "EACCES" || code === "EPERM") return new Error(notAllowed("write to", path));
   return code === "" ? error : new Error("the server does not answer", { cause: error });
 }
 
@@ -122,8 +129,8 @@ function codeOf(error: unknown): string {
 const wentAway =
   "the server went away before the command ended: it was stopped (http.draintimeout) or killed";
 
-function notAllowed(path: string): string {
-  return `this user may not write to ${path}: run the command as the user that the server runs as, or as root`;
+function notAllowed(verb: "look into" | "write to", path: string): string {
+  return `this user may not ${verb} ${path}: run the command as the user that the server runs as, or as root`;
 }
 
 async function readAnswer(response: Response, print: (line: string) => void): Promise<ExitCode> {
