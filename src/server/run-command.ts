@@ -61,7 +61,9 @@ export function requireRegistry({ storage: { driver } }: Config): void {
     if (["docker", "berth"].some(isThere)) return;
   } catch (error) {
     // Else it is as with a folder that is not there, whatever the system's reason.
-    if (codeOf(error) === "EACCES") throw new Error(notAllowed("look into", rootFolder));
+    if (codeOf(error) === "EACCES") {
+      throw new Error(notAllowed("look into", rootFolder), { cause: error });
+    }
   }
   throw new Error(
     `there is no registry in ${rootFolder}; name the configuration of the one that you mean ` +
