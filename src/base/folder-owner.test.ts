@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
+  chmodSync,
   chownSync,
   mkdirSync,
   mkdtempSync,
@@ -61,6 +62,13 @@ describe.skipIf(!isRoot)("root in another user's folder", () => {
 
   test("asks the next folder above that is there", () => {
     expect(ownerToBe(join(folder, "theirs/not/there/yet"))).toEqual({ userId, groupId });
+  });
+
+  test("keeps what it makes in a folder that everybody may write to", () => {
+    mkdirSync(join(folder, "everybodys"));
+    chownSync(join(folder, "everybodys"), userId, groupId);
+    chmodSync(join(folder, "everybodys"), 0o777);
+    expect(ownerToBe(join(folder, "everybodys/file"))).toBeUndefined();
   });
 
   test("goes on where nothing can be given away", () => {

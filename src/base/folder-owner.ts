@@ -19,6 +19,12 @@ export interface Owner {
 const overflowId = 65_534;
 
 /**
+ * In a folder that everybody may write to, root may have come by that right and no other: without
+ * CAP_DAC_OVERRIDE it could not write to what it has given away.
+ */
+const anybodyMayWrite = 0o002;
+
+/**
  * Whose has to be what this process makes at `path`: the owner of the folder that it lies in, or of
  * the next one above that is there. Undefined when it is this process's own as it is.
  */
@@ -27,7 +33,8 @@ export function ownerToBe(path: string): Owner | undefined {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const found = statSync(folder, { throwIfNoEntry: false });
     if (found !== undefined) {
-      const isOwn = found.uid === 0 || found.uid === overflowId;
+      const isOwn =
+        found.uid === 0 || found.uid === overflowId || (found.mode & anybodyMayWrite) !== 0;
       return isOwn ? undefined : { userId: found.uid, groupId: found.gid };
     }
     if (folder === dirname(folder)) return undefined;
