@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
@@ -55,20 +55,21 @@ export async function runCommand(config: Config, call: CommandCall): Promise<Exi
 export function requireRegistry({ storage: { driver } }: Config): void {
   if (driver.kind === "inmemory") return;
   const rootFolder = resolve(driver.rootDirectory);
-  try {
-    const isThere = (name: string): boolean =>
-      statSync(join(rootFolder, name), { throwIfNoEntry: false }) !== undefined;
-    if (["docker", "berth"].some(isThere)) return;
-  } catch (error) {
-    // Else it is as with a folder that is not there, whatever the system's reason.
-    if (codeOf(error) === "EACCES") {
-      throw new Error(notAllowed("look into", rootFolder), { cause: error });
-    }
-  }
+  if (["docker", "berth"].some((name) => isThere(rootFolder, name))) return;
   throw new Error(
     `there is no registry in ${rootFolder}; name the configuration of the one that you mean ` +
       "(REGISTRY_CONFIGURATION_PATH works for every command)",
   );
+}
+
+/** @throws {Error} with a sentence when this user may not know: that is not the same as no. */
+function isThere(rootFolder: string, name: string): boolean {
+  try {
+    return statSync(join(rootFolder, name), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (codeOf(error) !== "EACCES") return false;
+    throw new Error(notAllowed("look into", rootFolder), { cause: error });
+  }
 }
 
 /** Where a server on that root listens for commands. */
@@ -79,7 +80,7 @@ export function controlPath(rootFolder: string): string {
 /** True when a server has the registry in that folder open. */
 export async function isServed(rootFolder: string): Promise<boolean> {
   const path = controlPath(rootFolder);
-  if (!existsSync(path)) return false;
+  if (!isThere(rootFolder, relative(rootFolder, path))) return false;
   try {
     // Any answer will do, and it will be that the versions differ.
     await fetch("http://localhost/", { method: "POST", unix: path, body: "{}" });
