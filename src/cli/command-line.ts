@@ -14,6 +14,7 @@ import { addHealthCommand } from "./health.ts";
 import { addUser, costMax, costMin, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
 import { allowClosedOutput } from "./print-line.ts";
+import { reasonsOf } from "./reasons.ts";
 import { addRetentionCommands } from "./retention.ts";
 import { addRemoveCommand } from "./rm.ts";
 import { addScrubCommands } from "./scrub.ts";
@@ -101,10 +102,10 @@ function addConfigCommands(program: Command, exit: Exit): void {
   config
     .command("check")
     .description(
-      "say everything that is wrong with a configuration and its certificates; exit code 1 if it cannot start",
+      "say everything that is wrong with a configuration, its certificates, password file and keys; exit code 1 if it cannot start",
     )
     .argument("[config]", configHelp)
-    .action((path: string | undefined) => print(checkConfig(configInput(path))));
+    .action(async (path: string | undefined) => print(await checkConfig(configInput(path))));
   config
     .command("show")
     .description("print every value that counts and where it came from, secrets hidden")
@@ -211,11 +212,5 @@ function withPlainFlags(args: readonly string[]): readonly string[] {
 function describe(error: unknown): string {
   // One line a problem, each with the file that it is in.
   if (error instanceof ConfigError) return error.message.replace(/^/gm, "error: ");
-  if (!(error instanceof Error)) return `berth: ${String(error)}`;
-  // What was being done, and then why it failed: the person who starts a program needs both.
-  const messages: string[] = [];
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (!messages.some((message) => message.includes(cause.message))) messages.push(cause.message);
-  }
-  return `berth: ${messages.join(": ")}`;
+  return `berth: ${reasonsOf(error)}`;
 }
