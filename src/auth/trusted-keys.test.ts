@@ -111,6 +111,6 @@ test("a key that is too short, or not of its alg, is named so", () => {
   );
   expect(complaints).toEqual([
     "an RSA key has 1024 bits, and 2048 is the least",
-    "a key of type ed25519 is not one for its alg, RS256",
+    'a key of type ed25519 is not one for its alg, "RS256"',
   ]);
 });

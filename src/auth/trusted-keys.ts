@@ -146,7 +146,7 @@ function whyUnfit(key: KeyObject, alg: unknown): string {
   const type = key.asymmetricKeyType ?? "oct";
   return alg === undefined
     ? `a key of type ${type} fits no algorithm`
-    : `a key of type ${type} is not one for its alg, ${String(alg)}`;
+    : `a key of type ${type} is not one for its alg, ${JSON.stringify(alg)}`;
 }
 
 /** The algorithms that a key may be used with; empty when it may be used with none. */

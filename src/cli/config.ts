@@ -69,8 +69,8 @@ async function authProblem(
   const logger: Logger = {
     ...silentLogger,
     warn: (message, { line, why } = {}) => {
-      const detail = why ?? (line === undefined ? undefined : `line ${String(line)}`);
-      warn(detail === undefined ? message : `${message}: ${String(detail)}`);
+      const where = typeof line === "number" ? `: line ${line}` : "";
+      warn(`${message}${where}${typeof why === "string" ? `: ${why}` : ""}`);
     },
   };
   try {

@@ -194,7 +194,7 @@ async function openObjects(
       { path, error: cause },
     );
   };
-  const owner = ownerToBe(join(storage.rootFolder, "berth"));
+  const owner = ownerToBe(join(storage.rootFolder, "berth/tmp"));
   const owned = ownedFileSystem(crowdedWrites(nodeFileSystem, clock), owner);
   const fileSystem = reserve === undefined ? owned : reservingFileSystem(owned, reserve);
   const parts = { fileSystem, clock, random, onDegraded };

@@ -22,7 +22,7 @@ export async function openReserve(options: {
   const reserve = await Reserve.open({
     ...options,
     folders: foldersOf(options.rootFolder, options.databases),
-    files: ownedFileSystem(nodeFileSystem, ownerToBe(join(options.rootFolder, "berth"))),
+    files: ownedFileSystem(nodeFileSystem, ownerToBe(join(options.rootFolder, "berth/tmp"))),
     roomIn,
   });
   options.metrics?.gauge({ ...serverMetrics.storageReserve, read: () => (reserve.isHeld ? 1 : 0) });

@@ -29,7 +29,7 @@ export async function openStores(
   access: "reading" | "writing",
   parts: StoresParts,
 ): Promise<Stores> {
-  const fileSystem = ownedFileSystem(nodeFileSystem, ownerToBe(join(rootFolder, "berth")));
+  const fileSystem = ownedFileSystem(nodeFileSystem, ownerToBe(join(rootFolder, "berth/tmp")));
   const options = { rootFolder, durability: "full", fileSystem, ...parts } as const;
   const objects =
     access === "reading"
