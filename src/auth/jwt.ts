@@ -1,6 +1,6 @@
 import type { KeyObject } from "node:crypto";
 /** The door to jose, which checks signatures and the registered claims of a JWT. */
-import { jwtVerify } from "jose";
+import { errors, type JWTPayload, jwtVerify } from "jose";
 
 /** The fields of a token's header that say which key signed it. Nothing vouches for them yet. */
 export interface JwtHeader {
@@ -40,7 +40,16 @@ const compactForm = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
  */
 export async function verifyJwt(token: string, rules: JwtRules): Promise<JwtClaims> {
   if (!compactForm.test(token)) throw new Error("the token is not three parts of base64url");
-  const { payload } = await jwtVerify(
+  const payload = await verifiedPayload(token, rules);
+  const { sub, exp } = payload;
+  if (exp === undefined || (sub !== undefined && typeof sub !== "string")) {
+    throw new Error("the token's claims have wrong types");
+  }
+  return { subject: sub ?? "", expiresSeconds: exp, payload };
+}
+
+async function verifiedPayload(token: string, rules: JwtRules): Promise<JWTPayload> {
+  const verified = await jwtVerify(
     token,
     (header) => {
       // RFC 7515, 4.1.11: an extension that is not understood is a reason to refuse. None is.
@@ -58,10 +67,43 @@ export async function verifyJwt(token: string, rules: JwtRules): Promise<JwtClai
       currentDate: new Date(rules.nowMs),
       requiredClaims: ["iss", "aud", "exp"],
     },
-  );
-  const { sub, exp } = payload;
-  if (exp === undefined || (sub !== undefined && typeof sub !== "string")) {
-    throw new Error("the token's claims have wrong types");
+  ).catch((error: unknown) => {
+    throw refusal(error, rules);
+  });
+  return verified.payload;
+}
+
+/**
+ * What came and what was expected, where jose says only which claim it is. The signature was right
+ * by then, so the claims are the token service's own words.
+ */
+function refusal(error: unknown, { issuer, audience, nowMs }: JwtRules): unknown {
+  const isOfClaim =
+    error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired;
+  if (!isOfClaim) return error;
+  const { claim, payload } = error;
+  const expected = { iss: issuer, aud: audience }[claim];
+  if (expected !== undefined) {
+    const says = `the configuration says ${quoted(expected)}`;
+    const came = payload[claim];
+    const why = came === undefined ? `it has no ${claim}` : `its ${claim} is ${quoted(came)}`;
+    return new Error(`${why}, and ${says}`, { cause: error });
   }
-  return { subject: sub ?? "", expiresSeconds: exp, payload };
+  const { exp, nbf } = payload;
+  const nowSeconds = Math.floor(nowMs / 1_000);
+  if (claim === "exp" && typeof exp === "number") {
+    return new Error(`it expired ${nowSeconds - exp} seconds ago`, { cause: error });
+  }
+  if (claim === "nbf" && typeof nbf === "number") {
+    return new Error(`it begins to count in ${nbf - nowSeconds} seconds`, { cause: error });
+  }
+  return error;
+}
+
+const quotedMax = 200;
+
+/** For a line of the log, which no service shall make long. */
+export function quoted(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > quotedMax ? `${text.slice(0, quotedMax)}…` : text;
 }

@@ -225,6 +225,28 @@ test("the log says why a token was refused, and does not hold it", async () => {
   expect(JSON.stringify(registry.logger.lines)).not.toContain(bearer.slice(-40));
 });
 
+test("the log says what came and what was expected: one slash in a name is hard to see", async () => {
+  using registry = open();
+  const issuer = "https://auth.example";
+  const audience = "registry.example";
+  const cases: readonly (readonly [Readonly<Record<string, unknown>>, string])[] = [
+    [{ iss: `${issuer}/` }, `its iss is "${issuer}/", and the configuration says "${issuer}"`],
+    [{ aud: ["a", "b"] }, `its aud is ["a","b"], and the configuration says "${audience}"`],
+    [{ aud: undefined }, `it has no aud, and the configuration says "${audience}"`],
+    [{ exp: startSeconds - 3_600 }, "it expired 3600 seconds ago"],
+    [{ nbf: startSeconds + 7_200 }, "it begins to count in 7200 seconds"],
+    [{ iss: "x".repeat(9_000) }, `its iss is "${"x".repeat(199)}…, and the configuration says`],
+  ];
+  for (const [claims, why] of cases) {
+    await registry.decide(good(claims));
+    expect(String(registry.logger.lines.at(-1)?.fields["why"])).toStartWith(why);
+  }
+  await registry.decide(
+    token({ alg: "RS256", kid: "old" }, claims, { alg: "RS256", key: rsa.privateKey }),
+  );
+  expect(registry.logger.lines.at(-1)?.fields["why"]).toBe('its kid "old" names no trusted key');
+});
+
 test("a start without a usable key, or with an unknown algorithm, fails", () => {
   using folder = temporaryFolder();
   writeFileSync(folder.file("empty.pem"), "");

@@ -13,7 +13,7 @@ import { coversAll, type Grants, resourceKey, scopeFor } from "./access.ts";
 import type { Authenticator, Credentials, Decision, Identity } from "./authenticator.ts";
 import { keyOfChain } from "./certificate-chain.ts";
 import { type BearerChallenge, bearerChallenge } from "./challenge.ts";
-import { type JwtHeader, verifyJwt } from "./jwt.ts";
+import { type JwtHeader, quoted, verifyJwt } from "./jwt.ts";
 import { Remembered } from "./remembered.ts";
 import { algorithmsFor, type KeyFile, parseJwks, parsePemBundle } from "./trusted-keys.ts";
 import { WatchedFile } from "./watched-file.ts";
@@ -161,7 +161,12 @@ class TokenAuthenticator implements Authenticator {
       // A key of that name with another algorithm is an attack, not a reason to look further.
       if (trusted !== undefined) throw new Error(`the key that kid names is not one for ${alg}`);
     }
-    if (!Array.isArray(x5c)) throw new Error("kid does not name a trusted key");
+    if (!Array.isArray(x5c))
+      throw new Error(
+        kid === undefined
+          ? "it has neither kid nor x5c"
+          : `its kid ${quoted(kid)} names no trusted key`,
+      );
     const roots = this.#keyFiles.flatMap((file) => file.roots);
     const key = keyOfChain(x5c, roots, nowMs);
     if (key === undefined) throw new Error("x5c does not lead to a trusted certificate");

@@ -104,3 +104,13 @@ test("a bundle with a damaged certificate is refused as a whole", () => {
 function shortRsa(): object {
   return generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({ format: "jwk" });
 }
+
+test("a key that is too short, or not of its alg, is named so", () => {
+  const { complaints } = parseJwks(
+    JSON.stringify({ keys: [{ ...shortRsa(), kid: "a" }, { ...edKey, alg: "RS256" }, edKey] }),
+  );
+  expect(complaints).toEqual([
+    "an RSA key has 1024 bits, and 2048 is the least",
+    'a key of type ed25519 is not one for its alg, "RS256"',
+  ]);
+});

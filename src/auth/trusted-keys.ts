@@ -127,7 +127,7 @@ function addKey(
   const { kid, alg } = jwk;
   const algorithms = algorithmsFor(key).filter((name) => alg === undefined || alg === name);
   if (algorithms.length === 0) {
-    complaints.push(`a key of type ${key.asymmetricKeyType ?? "oct"} fits no algorithm`);
+    complaints.push(whyUnfit(key, alg));
     return;
   }
   const trusted = { key, algorithms };
@@ -136,6 +136,17 @@ function addKey(
     byId.set(thumbprint(key), trusted);
   }
   if (typeof kid === "string" && kid !== "") byId.set(kid, trusted);
+}
+
+function whyUnfit(key: KeyObject, alg: unknown): string {
+  const bits = key.asymmetricKeyDetails?.modulusLength;
+  if (bits !== undefined && bits < rsaBitsMin) {
+    return `an RSA key has ${bits} bits, and ${rsaBitsMin} is the least`;
+  }
+  const type = key.asymmetricKeyType ?? "oct";
+  return alg === undefined
+    ? `a key of type ${type} fits no algorithm`
+    : `a key of type ${type} is not one for its alg, ${JSON.stringify(alg)}`;
 }
 
 /** The algorithms that a key may be used with; empty when it may be used with none. */

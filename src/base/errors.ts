@@ -7,3 +7,13 @@ export function codeOf(error: unknown): string {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What an error says and then what its causes say: what was being done, and why it failed. */
+export function reasonsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const messages: string[] = [];
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (!messages.some((message) => message.includes(cause.message))) messages.push(cause.message);
+  }
+  return messages.join(": ");
+}

@@ -51,6 +51,30 @@ test("a password file that is a folder, as in Debian's own configuration, is nam
   expect(exitCode).toBe(1);
 });
 
+test("who closes standard output early has seen enough: no command complains", () => {
+  const main = join(import.meta.dir, "..", "main.ts");
+  const file = join(folder, "minimal.yml");
+  writeFileSync(file, "version: 0.1\nstorage: inmemory\n");
+  const password = join(folder, "htpasswd");
+  const commands = [
+    "--help",
+    "help gc",
+    "--version",
+    `config show ${file}`,
+    `config check ${file}`,
+    `htpasswd add ${password} alice`,
+    `cert init --folder ${join(folder, "certs")} registry.example`,
+  ];
+  for (const command of commands) {
+    // The reader is gone before the first byte: the pipe is opened and closed at once.
+    const line = `{ sleep 0.05; echo secret | "$0" "$1" ${command}; echo "exit $?" >&2; } | true`;
+    const { stderr } = Bun.spawnSync(["sh", "-c", line, process.execPath, main], {
+      env: { PATH: process.env["PATH"] },
+    });
+    expect([command, stderr.toString()]).toEqual([command, "exit 0\n"]);
+  }
+});
+
 test("a command on a folder without a registry says so, and makes nothing there", () => {
   const root = join(folder, "not-mounted");
   const file = join(folder, "not-mounted.yml");

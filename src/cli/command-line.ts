@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { defaultCost } from "../auth/htpasswd-file.ts";
 import { systemClock } from "../base/clock.ts";
+import { reasonsOf } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import { ConfigError } from "../config/config-error.ts";
 import type { LoadConfigOptions } from "../config/load.ts";
@@ -14,6 +15,7 @@ import { addGcCommands } from "./gc.ts";
 import { addHealthCommand } from "./health.ts";
 import { addUser, costMax, costMin, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
+import { allowClosedOutput } from "./print-line.ts";
 import type { Exit } from "./registry-command.ts";
 import { addRetentionCommands } from "./retention.ts";
 import { addRemoveCommand } from "./rm.ts";
@@ -32,6 +34,7 @@ import { version } from "./version.ts";
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const exit: Exit = { code: 0 };
   const program = createProgram(exit);
+  allowClosedOutput();
   try {
     await program.parseAsync([...withPlainFlags(withImplicitServe(args))], { from: "user" });
   } catch (error) {
@@ -97,10 +100,10 @@ function addConfigCommands(program: Command, exit: Exit): void {
   config
     .command("check")
     .description(
-      "say everything that is wrong with a configuration and its certificates; exit code 1 if it cannot start",
+      "say everything that is wrong with a configuration, its certificates, password file and keys; exit code 1 if it cannot start",
     )
     .argument("[config]", configHelp)
-    .action((path: string | undefined) => print(checkConfig(configInput(path))));
+    .action(async (path: string | undefined) => print(await checkConfig(configInput(path))));
   config
     .command("show")
     .description("print every value that counts and where it came from, secrets hidden")
@@ -207,11 +210,5 @@ function withPlainFlags(args: readonly string[]): readonly string[] {
 function describe(error: unknown): string {
   // One line a problem, each with the file that it is in.
   if (error instanceof ConfigError) return error.message.replace(/^/gm, "error: ");
-  if (!(error instanceof Error)) return `berth: ${String(error)}`;
-  // What was being done, and then why it failed: the person who starts a program needs both.
-  const messages: string[] = [];
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (!messages.some((message) => message.includes(cause.message))) messages.push(cause.message);
-  }
-  return `berth: ${messages.join(": ")}`;
+  return `berth: ${reasonsOf(error)}`;
 }

@@ -1,8 +1,13 @@
-import { messageOf } from "../base/errors.ts";
+import { fileExists } from "../auth/watched-file.ts";
+import { systemClock } from "../base/clock.ts";
+import { messageOf, reasonsOf } from "../base/errors.ts";
+import { type Logger, silentLogger } from "../base/logger.ts";
+import { systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError, formatNotice } from "../config/config-error.ts";
 import { type LoadConfigOptions, type LoadedConfig, loadConfig } from "../config/load.ts";
 import { redactedLines } from "../config/redact.ts";
+import { authenticatorFor } from "../server/open-authenticator.ts";
 import { readTlsMaterial } from "../server/tls-options.ts";
 
 /** What a command prints and ends with. */
@@ -12,14 +17,18 @@ export interface Outcome {
 }
 
 /** `berth config check`: everything that is wrong, warned of or not needed; 1 when it cannot start. */
-export function checkConfig(options: LoadConfigOptions): Outcome {
-  return withConfig(options, (loaded) => {
+export async function checkConfig(options: LoadConfigOptions): Promise<Outcome> {
+  return withConfig<Outcome | Promise<Outcome>>(options, async (loaded) => {
     const said = [
       ...loaded.warnings.map((notice) => `warning: ${formatNotice(notice, options.fileName)}`),
       ...loaded.notices.map((notice) => `not needed: ${formatNotice(notice, options.fileName)}`),
     ];
-    const problem = tlsProblem(loaded.config);
-    if (problem !== undefined) return { lines: [...said, `error: ${problem}`], exitCode: 1 };
+    const warn = (text: string): void => void said.push(`warning: ${text}`);
+    const problems = [tlsProblem(loaded.config), await authProblem(loaded.config, warn)];
+    const errors = problems.flatMap((problem) =>
+      problem === undefined ? [] : `error: ${problem}`,
+    );
+    if (errors.length > 0) return { lines: [...said, ...errors], exitCode: 1 };
     return {
       lines: [...said, `${options.fileName ?? "the configuration"} is fine`],
       exitCode: 0,
@@ -52,10 +61,37 @@ function tlsProblem({ http: { tls } }: Config): string | undefined {
   }
 }
 
-function withConfig(
+/** The password file and the keys of tokens, read as the start reads them; nothing is made. */
+async function authProblem(
+  { auth }: Config,
+  warn: (text: string) => void,
+): Promise<string | undefined> {
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (message, { line, why } = {}) => {
+      const where = typeof line === "number" ? `: line ${line}` : "";
+      warn(`${message}${where}${typeof why === "string" ? `: ${why}` : ""}`);
+    },
+  };
+  try {
+    if (auth.kind === "htpasswd" && !fileExists(auth.path)) {
+      warn(
+        `auth.htpasswd.path: there is no ${auth.path}; the start makes it, with a user docker and a ` +
+          "random password that the log has once",
+      );
+      return undefined;
+    }
+    await authenticatorFor(auth, { clock: systemClock, random: systemRandom, logger });
+    return undefined;
+  } catch (cause) {
+    return reasonsOf(cause);
+  }
+}
+
+function withConfig<T>(
   options: LoadConfigOptions,
-  render: (loaded: LoadedConfig) => Outcome,
-): Outcome {
+  render: (loaded: LoadedConfig) => T,
+): T | Outcome {
   try {
     return render(loadConfig(options));
   } catch (cause) {

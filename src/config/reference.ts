@@ -38,7 +38,7 @@ its index, and appended by the index that comes next: \`REGISTRY_HEALTH_FILECHEC
 list is set as \`REGISTRY_HTTP_TLS_CLIENTCAS='[a.pem, b.pem]'\`. An empty value means the default. A
 variable that names no key is ignored with a warning, because others call variables so too:
 Kubernetes sets \`REGISTRY_PORT\` for a service that is called \`registry\`. Only one that begins with
-\`REGISTRY_AUTH\` stops the start, where without it nobody would be asked for a password.
+\`REGISTRY_AUTH_\` stops the start, where without it nobody would be asked for a password.
 
 ## Values
 

@@ -1,7 +1,7 @@
 import { Database as Connection, constants, type Statement as NativeStatement } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../base/errors.ts";
+import { makeFileForOwner, makeFoldersForOwner } from "../base/folder-owner.ts";
 import { KeyedMutex } from "../base/mutex.ts";
 import { ChangeWatch } from "./change-watch.ts";
 import type { Database, DatabaseOptions } from "./database.ts";
@@ -68,7 +68,8 @@ export function copySqlite(source: string, target: string): void {
 }
 
 async function openFile<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFoldersForOwner(dirname(path));
+  makeFileForOwner(path);
   await prepareFile(path, options);
   const count = opened.get(path) ?? 0;
   const watch = count === 0 ? ChangeWatch.prepare(path) : undefined;
@@ -159,6 +160,7 @@ function schemaVersion(connection: Connection): number | undefined {
 export function tryHoldLock(path: string): HeldLock | undefined {
   let connection: Connection | undefined;
   try {
+    makeFileForOwner(path);
     connection = new Connection(path, { create: true, readwrite: true, strict: true });
     // No journal on the disk: it would be written at once, which a full disk refuses.
     connection.run("pragma journal_mode = memory");

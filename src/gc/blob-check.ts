@@ -1,3 +1,4 @@
+import { codeOf, reasonsOf } from "../base/errors.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ManifestReader } from "../registry/manifest-reader.ts";
@@ -55,7 +56,7 @@ export async function checkBlob(
     try {
       await parts.quarantine.takeBlob(digest);
     } catch (error) {
-      const why = `${second.why}; it could not be moved aside: ${messageOf(error)}`;
+      const why = `${second.why}; it could not be moved aside: ${reasonsOf(error)}`;
       return { ...second, why, isMoved: false };
     }
     parts.reader.forget(digest);
@@ -92,7 +93,7 @@ async function look(
     return { kind: "corrupt", why: `its ${sizeBytes} bytes are ${actual}` };
   } catch (error) {
     if (end !== undefined) throw end.cause;
-    return { kind: "unreadable", why: messageOf(error), error };
+    return { kind: "unreadable", why: reasonsOf(error), error };
   }
 }
 
@@ -100,13 +101,7 @@ async function look(
 function isOfDisk(look: Look): boolean {
   if (look.kind !== "unreadable") return false;
   for (let error = look.error; error instanceof Error; error = error.cause) {
-    if ("code" in error && error.code === "EIO") return true;
+    if (codeOf(error) === "EIO") return true;
   }
   return false;
-}
-
-function messageOf(error: unknown): string {
-  const messages: string[] = [];
-  for (let cause = error; cause instanceof Error; cause = cause.cause) messages.push(cause.message);
-  return messages.join(": ") || String(error);
 }

@@ -235,7 +235,7 @@ function identityOf(decision: Decision, { authorization }: Credentials): Identit
       return decision.identity;
     case "challenge":
       throw new RegistryError(
-        authorization === undefined ? "unauthorized" : "credentialsRefused",
+        isNobody(authorization) ? "unauthorized" : "credentialsRefused",
         {},
         { headers: { "WWW-Authenticate": decision.challenge } },
       );
@@ -248,6 +248,11 @@ function identityOf(decision: Decision, { authorization }: Credentials): Identit
 const bringsBytes: ReadonlySet<RouteKind> = new Set([
   ...(["uploadBegin", "uploadAppend", "uploadFinish", "manifestPut"] as const),
 ]);
+
+/** No credentials, or a colon alone: podman and skopeo send that when nobody has logged in. */
+function isNobody(authorization: string | undefined): boolean {
+  return authorization === undefined || /^basic +Og==$/i.test(authorization);
+}
 
 /** The one place where reading only and deleting off are obeyed, for every route. */
 function isOff(effect: Effect, settings: WireSettings): boolean {

@@ -1,5 +1,6 @@
-import { lstatSync, mkdirSync, statSync, symlinkSync } from "node:fs";
+import { lstatSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { makeFoldersForOwner } from "../base/folder-owner.ts";
 
 /** Folders above the data, from the top: the first on another file system is the volume. */
 const foldersAboveData = ["docker", "docker/registry", "docker/registry/v2"];
@@ -28,7 +29,7 @@ export function followVolume(
   const there = deviceOf(link);
   if (there === undefined && lstatSync(link, { throwIfNoEntry: false }) === undefined) {
     try {
-      mkdirSync(target, { recursive: true });
+      makeFoldersForOwner(target);
       symlinkSync(join(volume, "berth"), link);
       return undefined;
     } catch (error) {

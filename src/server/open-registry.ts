@@ -1,7 +1,8 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { ActivityStore } from "../activity/activity-store.ts";
 import { openActivityStore } from "../activity/sql-activity-store.ts";
 import type { Clock } from "../base/clock.ts";
+import { ownerToBe } from "../base/folder-owner.ts";
 import type { Logger } from "../base/logger.ts";
 import { type Metrics, silentMetrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
@@ -20,6 +21,7 @@ import type { SyncFailure } from "../storage/drivers/degrading-file-system.ts";
 import { FilesystemStore } from "../storage/drivers/filesystem.ts";
 import { MemoryStore } from "../storage/drivers/memory.ts";
 import { nodeFileSystem } from "../storage/drivers/node-file-system.ts";
+import { ownedFileSystem } from "../storage/drivers/owned-file-system.ts";
 import type { Reserve } from "../storage/drivers/reserve.ts";
 import { reservingFileSystem } from "../storage/drivers/reserving-file-system.ts";
 import { LinkStore } from "../storage/link-store.ts";
@@ -192,8 +194,9 @@ async function openObjects(
       { path, error: cause },
     );
   };
-  const crowded = crowdedWrites(nodeFileSystem, clock);
-  const fileSystem = reserve === undefined ? crowded : reservingFileSystem(crowded, reserve);
+  const owner = ownerToBe(join(storage.rootFolder, "berth/tmp"));
+  const owned = ownedFileSystem(crowdedWrites(nodeFileSystem, clock), owner);
+  const fileSystem = reserve === undefined ? owned : reservingFileSystem(owned, reserve);
   const parts = { fileSystem, clock, random, onDegraded };
   return FilesystemStore.open({ ...storage, ...parts });
 }

@@ -1,10 +1,12 @@
-import { mkdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeFoldersForOwner, ownerToBe } from "../base/folder-owner.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Random } from "../base/random.ts";
 import type { DatabaseLocation } from "../database/database.ts";
 import { nodeFileSystem, roomIn } from "../storage/drivers/node-file-system.ts";
+import { ownedFileSystem } from "../storage/drivers/owned-file-system.ts";
 import { Reserve } from "../storage/drivers/reserve.ts";
 import { serverMetrics } from "./metrics.ts";
 
@@ -20,7 +22,7 @@ export async function openReserve(options: {
   const reserve = await Reserve.open({
     ...options,
     folders: foldersOf(options.rootFolder, options.databases),
-    files: nodeFileSystem,
+    files: ownedFileSystem(nodeFileSystem, ownerToBe(join(options.rootFolder, "berth/tmp"))),
     roomIn,
   });
   options.metrics?.gauge({ ...serverMetrics.storageReserve, read: () => (reserve.isHeld ? 1 : 0) });
@@ -40,7 +42,7 @@ function foldersOf(rootFolder: string, databases: readonly DatabaseLocation[]): 
 
 function deviceOf(folder: string): number | string {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFoldersForOwner(folder);
     return statSync(folder).dev;
   } catch {
     // Whoever needs the folder says why it cannot be made.

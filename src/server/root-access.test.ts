@@ -52,3 +52,20 @@ test("a process that may not write is told so, and one that may not push is", ()
   chmodSync(root, 0o755);
   chmodSync(blobs, 0o755);
 });
+
+test("a folder that this user may not look into is not taken for an empty one", () => {
+  const locked = join(root, "locked");
+  mkdirSync(join(locked, "berth"), { recursive: true });
+  chmodSync(locked, 0o700);
+  const config = { storage: { driver: { kind: "filesystem", rootDirectory: locked } } };
+  const program = `import { isServed, requireRegistry } from ${JSON.stringify(join(import.meta.dir, "run-command.ts"))};
+    if (process.geteuid() === 0) { process.setgid(65532); process.setuid(65532); }
+    else (await import("node:fs")).chmodSync(${JSON.stringify(locked)}, 0);
+    try { requireRegistry(${JSON.stringify(config)}); } catch ({ message }) { console.log(message); }
+    await isServed(${JSON.stringify(locked)}).catch(({ message }) => console.log(message));`;
+  const child = spawnSync(process.execPath, ["-e", program], { encoding: "utf8" });
+  chmodSync(locked, 0o700);
+  expect(child.stderr).toBe("");
+  const sentence = `this user may not look into ${locked}: run the command as the user that the server runs as, or as root\n`;
+  expect(child.stdout).toBe(sentence + sentence);
+});

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
+import { makeFileForOwner, makeFoldersForOwner } from "../base/folder-owner.ts";
 import type { Logger } from "../base/logger.ts";
 import { type HeldLock, tryHoldLock } from "../database/sqlite.ts";
 import { followVolume } from "./data-volume.ts";
@@ -42,7 +43,7 @@ export function holdRoot(
   const why = followVolume(rootFolder);
   if (why !== undefined) logger.warn(`pushes will fail: ${why}`);
   try {
-    mkdirSync(join(rootFolder, "berth"), { recursive: true });
+    makeFoldersForOwner(join(rootFolder, "berth"));
   } catch (cause) {
     throw new Error(`cannot open ${rootFolder}: make the folder, for the user of the registry`, {
       cause,
@@ -63,6 +64,7 @@ export function holdRoot(
   const startedAt = new Date(clock.nowMs()).toISOString();
   const write = (owner: Owner): void => {
     try {
+      makeFileForOwner(ownerPath);
       writeFileSync(ownerPath, `${JSON.stringify(owner)}\n`);
     } catch (error) {
       // On a full disk: a second server is refused all the same, in fewer words.

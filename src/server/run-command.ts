@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { codeOf } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
@@ -56,11 +56,21 @@ export async function runCommand(config: Config, call: CommandCall): Promise<Exi
 export function requireRegistry({ storage: { driver } }: Config): void {
   if (driver.kind === "inmemory") return;
   const rootFolder = resolve(driver.rootDirectory);
-  if (["docker", "berth"].some((name) => existsSync(join(rootFolder, name)))) return;
+  if (["docker", "berth"].some((name) => isThere(rootFolder, name))) return;
   throw new Error(
     `there is no registry in ${rootFolder}; name the configuration of the one that you mean ` +
       "(REGISTRY_CONFIGURATION_PATH works for every command)",
   );
+}
+
+/** @throws {Error} with a sentence when this user may not know: that is not the same as no. */
+function isThere(rootFolder: string, name: string): boolean {
+  try {
+    return statSync(join(rootFolder, name), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (codeOf(error) !== "EACCES") return false;
+    throw new Error(notAllowed("look into", rootFolder), { cause: error });
+  }
 }
 
 /** Where a server on that root listens for commands. */
@@ -71,7 +81,7 @@ export function controlPath(rootFolder: string): string {
 /** True when a server has the registry in that folder open. */
 export async function isServed(rootFolder: string): Promise<boolean> {
   const path = controlPath(rootFolder);
-  if (!existsSync(path)) return false;
+  if (!isThere(rootFolder, relative(rootFolder, path))) return false;
   try {
     // Any answer will do, and it will be that the versions differ.
     await fetch("http://localhost/", { method: "POST", unix: path, body: "{}" });
@@ -105,7 +115,7 @@ function sentenceOf(error: unknown, { name, signal }: CommandCall, path: string)
   const code = codeOf(error);
   // It took the call: the answer begins with the command's first line.
   if (code === "ECONNRESET") return new Error(wentAway);
-  if (code === "EACCES" || code === "EPERM") return new Error(notAllowed(path));
+  if (code === "EACCES" || code === "EPERM") return new Error(notAllowed("write to", path));
   return code === "" ? error : new Error("the server does not answer", { cause: error });
 }
 
@@ -119,8 +129,8 @@ function isRefused(error: unknown): boolean {
 const wentAway =
   "the server went away before the command ended: it was stopped (http.draintimeout) or killed";
 
-function notAllowed(path: string): string {
-  return `this user may not write to ${path}: run the command as the user that the server runs as, or as root`;
+function notAllowed(verb: "look into" | "write to", path: string): string {
+  return `this user may not ${verb} ${path}: run the command as the user that the server runs as, or as root`;
 }
 
 async function readAnswer(response: Response, print: (line: string) => void): Promise<ExitCode> {

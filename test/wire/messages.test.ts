@@ -41,6 +41,11 @@ describe("an error message", () => {
     };
     const missing = await messageOf("/v2/", { authenticator });
     expect(missing.message).toStartWith("authentication is required;");
+    // What podman and skopeo send when nobody has logged in: no name and no password.
+    for (const authorization of ["Basic Og==", "basic  Og=="]) {
+      const nobody = await messageOf("/v2/", { authenticator, headers: { authorization } });
+      expect(nobody).toEqual(missing);
+    }
     for (const authorization of ["Basic YTpi", "Basic ?", "Bearer x"]) {
       const headers = { Authorization: authorization };
       const { status, message } = await messageOf("/v2/", { authenticator, headers });

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { copyFile, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { give, makeFoldersForOwner, ownerToBe } from "../../base/folder-owner.ts";
 import { copySqlite } from "../../database/sqlite.ts";
 
 /** The file of the records inside a backup. */
@@ -15,12 +16,13 @@ export async function copyRecords(
   target: string,
   state: "in use" | "at rest",
 ): Promise<void> {
-  mkdirSync(dirname(target), { recursive: true });
+  makeFoldersForOwner(dirname(target));
   const temporary = `${target}.part`;
   await rm(temporary, { force: true });
   // A backup that was served has a log beside it; without one, the file is all there is.
   if (state === "in use" || hasLog(source)) copySqlite(source, temporary);
   else await copyFile(source, temporary);
+  give(temporary, ownerToBe(target));
   await syncPath(temporary);
   // The log of an older file of that name would be taken for this one's.
   for (const ending of ["-wal", "-shm"]) await rm(`${target}${ending}`, { force: true });

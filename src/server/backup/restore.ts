@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { BytePace } from "../../base/byte-pace.ts";
 import { systemClock } from "../../base/clock.ts";
+import { makeFoldersForOwner } from "../../base/folder-owner.ts";
 import { systemRandom } from "../../base/random.ts";
 import { systemSleep } from "../../base/sleep.ts";
 import type { Config } from "../../config/config.ts";
@@ -43,7 +44,7 @@ export async function restoreBackup(config: Config, options: RestoreOptions): Pr
     const source = await openStores(backupFolder, "reading", parts);
     const record = await recordOf(source, backupFolder, options);
     await refuseRoot(rootFolder);
-    mkdirSync(rootFolder, { recursive: true });
+    makeFoldersForOwner(rootFolder);
     const target = await openStores(rootFolder, "writing", parts);
     const marker = JSON.stringify({ backup: backupFolder });
     await target.objects.put(markerKey, new TextEncoder().encode(marker));

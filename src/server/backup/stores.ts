@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
+import { ownerToBe } from "../../base/folder-owner.ts";
 import type { Logger } from "../../base/logger.ts";
 import type { Random } from "../../base/random.ts";
 import { BlobStore } from "../../storage/blob-store.ts";
 import { FilesystemStore } from "../../storage/drivers/filesystem.ts";
 import { nodeFileSystem } from "../../storage/drivers/node-file-system.ts";
+import { ownedFileSystem } from "../../storage/drivers/owned-file-system.ts";
 import { LinkStore } from "../../storage/link-store.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 
@@ -26,7 +29,8 @@ export async function openStores(
   access: "reading" | "writing",
   parts: StoresParts,
 ): Promise<Stores> {
-  const options = { rootFolder, durability: "full", fileSystem: nodeFileSystem, ...parts } as const;
+  const fileSystem = ownedFileSystem(nodeFileSystem, ownerToBe(join(rootFolder, "berth/tmp")));
+  const options = { rootFolder, durability: "full", fileSystem, ...parts } as const;
   const objects =
     access === "reading"
       ? FilesystemStore.openForReading(options)
