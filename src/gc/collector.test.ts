@@ -58,6 +58,16 @@ test("a blob that nothing needs goes to the trash after its grace, and away afte
   expect(await context.metadata.collection.stateOf(orphan)).toBeUndefined();
 });
 
+test("a repository whose rows are in doubt is compared first, and holds nothing up", async () => {
+  const { blob, collect, clock, context } = await rig();
+  await blob(app, "orphan");
+  clock.pass(26 * hourMs);
+  context.adoption.distrust(app);
+  const round = await collect();
+  expect(round).toMatchObject({ trashedBlobs: 1 });
+  expect(round.problem).toBeUndefined();
+});
+
 test("a blob in the trash comes back when somebody asks for it, with a new lease", async () => {
   const { blob, collect, clock, has, context } = await rig();
   const digest = await blob(app, "asked for");

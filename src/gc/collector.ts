@@ -106,6 +106,8 @@ export class Collector {
     await leases.flush();
     // First what gives space back: on a full disk neither rows nor deletions can be recorded.
     await this.#removeTrashed(round, result);
+    // Of bytes that came back a moment ago, or a row that was not written: they need not wait.
+    await adoption.settleDoubts(round.signal);
     if (adoption.progress().isComplete) await this.#decideByRows(round, result);
     const problem = await this.#problem(round);
     return problem === undefined ? result : { ...result, problem };
