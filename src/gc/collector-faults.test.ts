@@ -168,6 +168,7 @@ test("on a full disk, where deletions cannot be recorded, the trash is emptied",
   metadata.removeManifest = async () => full();
   await registry.manifests.remove(app, { kind: "digest", digest: manifest }, {});
   metadata.removeManifest = record;
+  metadata.replaceRepository = async () => full();
   const result = await collect();
   expect(result).toMatchObject({ removedBlobs: 1, trashedBlobs: 0 });
   expect(result.problem).toContain("does not agree");

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { silentLogger } from "../base/logger.ts";
+import { digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import { nameOf } from "../oci/test-support.ts";
 import { hourMs, openTestRegistry } from "../registry/test-support.ts";
@@ -58,10 +59,14 @@ test("a round on a disk that takes no row says what it did", async () => {
   await adopt();
   const parts = { context, config: config.gc, clock, logger: silentLogger };
   const collection = new Collection(parts);
-  context.adoption.distrust(nameOf("team/app"));
-  metadata.writeState = async () => {
+  const full = async (): Promise<never> => {
     throw new RegistryError("storageFull");
   };
+  // A link without its row, which cannot be written now either.
+  await context.links.writeLayer(nameOf("team/app"), digestOf("pushed on a full disk"));
+  context.adoption.distrust(nameOf("team/app"));
+  metadata.replaceRepository = full;
+  metadata.writeState = full;
   const round = collection.round({ signal: new AbortController().signal, isFull: true });
   expect(await round).toMatchObject({ removedBlobs: 0, problem: expect.any(String) });
 });
