@@ -7,6 +7,7 @@
  */
 import { createHash, type KeyObject } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Access } from "../oci/scope.ts";
 import { coversAll, type Grants, resourceKey, scopeFor } from "./access.ts";
@@ -149,7 +150,7 @@ class TokenAuthenticator implements Authenticator {
     } catch (cause) {
       // Expected: clients come with old tokens. The administrator who sets up a token service
       // needs the reason, which the client is not told.
-      logger.info("a token was refused", { why: cause instanceof Error ? cause.message : cause });
+      logger.info("a token was refused", { why: messageOf(cause) });
       return undefined;
     }
   }

@@ -1,10 +1,12 @@
+import { codeOf } from "../base/errors.ts";
+
 /**
  * Who has closed standard output (`| head -1`) has seen enough: the command goes on, and ends as it
  * would have. Called once, before anything is written.
  */
 export function allowClosedOutput(): void {
   process.stdout.on("error", (error) => {
-    if (!("code" in error) || error.code !== "EPIPE") throw error;
+    if (codeOf(error) !== "EPIPE") throw error;
   });
 }
 

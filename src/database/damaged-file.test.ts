@@ -19,7 +19,7 @@ test("only a file of which word was left is set aside, with its log", () => {
   const path = database();
   expect(setDamagedAside(path)).toBeUndefined();
   expect(existsSync(path)).toBe(true);
-  noteDamage(path);
+  noteDamage({ kind: "sqlite", path });
   expect(setDamagedAside(path)).toBe(`${path}.damaged`);
   expect(readFileSync(`${path}.damaged`, "utf8")).toBe("old");
   for (const suffix of ["", "-wal", "-shm"]) expect(existsSync(`${path}${suffix}`)).toBe(false);
@@ -28,7 +28,7 @@ test("only a file of which word was left is set aside, with its log", () => {
 
 test("what was killed between its steps is done again, and keeps the old file", () => {
   const path = database();
-  noteDamage(path);
+  noteDamage({ kind: "sqlite", path });
   // Killed after the first step: the file has its new name, the log is still there.
   rmSync(path);
   writeFileSync(`${path}.damaged`, "old");
@@ -38,7 +38,9 @@ test("what was killed between its steps is done again, and keeps the old file", 
 });
 
 test("a folder that takes no note is no reason to fail", () => {
-  expect(() => noteDamage(join(folder, "not/there.sqlite"))).not.toThrow();
+  expect(() =>
+    noteDamage({ kind: "sqlite", path: join(folder, "not/there.sqlite") }),
+  ).not.toThrow();
 });
 
 test("damage is told from a full disk and from a file that never was a database", () => {

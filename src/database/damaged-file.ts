@@ -1,5 +1,6 @@
 import { closeSync, existsSync, openSync, renameSync, rmSync } from "node:fs";
 import { codeOf } from "../base/errors.ts";
+import type { DatabaseLocation } from "./database.ts";
 
 /**
  * True when SQLite says that a database of its own is broken (sqlite.org/rescode.html). A file
@@ -23,9 +24,10 @@ export function damageWatch(onDamage: (cause: unknown) => void): (cause: unknown
  * Leaves word beside a database that was found damaged while it was in use. Whoever opens it next
  * alone, and can do without it, sets it aside.
  */
-export function noteDamage(path: string): void {
+export function noteDamage(location: DatabaseLocation): void {
+  if (location.kind !== "sqlite") return;
   try {
-    closeSync(openSync(noteOf(path), "w"));
+    closeSync(openSync(noteOf(location.path), "w"));
   } catch {
     // On a disk that takes nothing more: it will be found damaged again.
   }

@@ -245,8 +245,11 @@ function identityOf(decision: Decision, { authorization }: Credentials): Identit
 }
 
 /** Before anything of them is done: an upload that cannot be ended now goes on later. */
-const bringsBytes: ReadonlySet<RouteKind> = new Set([
-  ...(["uploadBegin", "uploadAppend", "uploadFinish", "manifestPut"] as const),
+const bringsBytes: ReadonlySet<RouteKind> = new Set<RouteKind>([
+  "uploadBegin",
+  "uploadAppend",
+  "uploadFinish",
+  "manifestPut",
 ]);
 
 /** No credentials, or a colon alone: podman and skopeo send that when nobody has logged in. */

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Logger, silentLogger } from "../base/logger.ts";
-import { damageWatch, noteDamage } from "../database/damaged-file.ts";
+import { damageWatch, isDamage, noteDamage } from "../database/damaged-file.ts";
 import type { Database, DatabaseLocation, RoomReserve, Transaction } from "../database/database.ts";
 import { openDatabase } from "../database/open-database.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -38,11 +38,8 @@ export async function openMetadataStore(
   clock: Clock = systemClock,
   { logger = silentLogger, reserve }: MetadataOptions = {},
 ): Promise<MetadataStore> {
-  const note = (): void => {
-    if (location.kind === "sqlite") noteDamage(location.path);
-  };
   const onFailure = damageWatch((cause) => {
-    note();
+    noteDamage(location);
     logger.error(damageSentence, { error: cause });
   });
   const opening = openDatabase<MetadataTables>(location, {
@@ -54,9 +51,13 @@ export async function openMetadataStore(
       return new RegistryError(reason, {}, { cause });
     },
   });
-  // What opening says of damage goes to whoever starts the program.
-  opening.catch((error: unknown) => damageWatch(note)(error instanceof Error && error.cause));
-  return new SqlMetadataStore(await opening, clock);
+  try {
+    return new SqlMetadataStore(await opening, clock);
+  } catch (error) {
+    // What it says of damage goes to whoever starts the program.
+    if (error instanceof Error && isDamage(error.cause)) noteDamage(location);
+    throw error;
+  }
 }
 
 const damageSentence =

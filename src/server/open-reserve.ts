@@ -31,11 +31,10 @@ export async function openReserve(options: {
 
 /** Beside the stored bytes, and beside each database that is on a file system of its own. */
 function foldersOf(rootFolder: string, databases: readonly DatabaseLocation[]): readonly string[] {
-  const files = databases.filter((it) => it.kind === "sqlite" && it.path !== ":memory:");
-  const folders = [
-    join(rootFolder, "berth"),
-    ...files.map((it) => (it.kind === "sqlite" ? dirname(it.path) : "")),
-  ];
+  const besideDatabases = databases.flatMap((it) =>
+    it.kind === "sqlite" && it.path !== ":memory:" ? [dirname(it.path)] : [],
+  );
+  const folders = [join(rootFolder, "berth"), ...besideDatabases];
   const byDevice = new Map(folders.toReversed().map((folder) => [deviceOf(folder), folder]));
   return [...byDevice.values()];
 }

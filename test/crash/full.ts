@@ -6,7 +6,7 @@
 import { readdirSync, rmSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, octetStream } from "../support/distribution-client.ts";
-import { fillWithBytes, fillWithNames } from "./filler.ts";
+import { fillWithBytes, fillWithNames } from "../support/filler.ts";
 import { type DiskKind, disksUnavailable, MountedDisk } from "./mounted-disk.ts";
 import { type Pusher, Refusal } from "./pusher.ts";
 import { atLeast, type Figure, none, type Rig, type RigOptions } from "./rig.ts";

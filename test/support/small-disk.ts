@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { untilFull } from "./filler.ts";
 
 export interface SmallDisk extends Disposable {
   readonly path: string;
@@ -65,17 +66,6 @@ function fillInodes(path: string): string[] {
     fillers.push(filler);
   });
   return fillers;
-}
-
-function untilFull(take: () => void): void {
-  for (;;) {
-    try {
-      take();
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOSPC") return;
-      throw error;
-    }
-  }
 }
 
 function mount(path: string, options: string): void {

@@ -1,6 +1,7 @@
 /** Takes what room there is. */
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../../src/base/errors.ts";
 
 /** Leaves no byte. */
 export function fillWithBytes(path: string): void {
@@ -15,10 +16,11 @@ export function fillWithNames(folder: string): void {
   untilFull(() => writeFileSync(join(folder, crypto.randomUUID()), ""));
 }
 
-function untilFull(write: () => void): void {
+/** Calls `take` until the disk has no more to give. */
+export function untilFull(take: () => void): void {
   try {
-    for (;;) write();
+    for (;;) take();
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOSPC")) throw error;
+    if (codeOf(error) !== "ENOSPC") throw error;
   }
 }
