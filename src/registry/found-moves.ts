@@ -15,6 +15,8 @@ export const foundByComparison: Actor = { client: "found when the storage was co
 /** Events that share a commit. */
 const tagsAtOnce = 100;
 
+const eventsPerQuery = 1_000;
+
 interface Parts {
   readonly links: LinkStore;
   readonly activity: ActivityStore;
@@ -40,37 +42,101 @@ export async function recordFoundMoves(
 ): Promise<void> {
   const inLayout = new Map(found.tags.map(({ tag, digest }) => [tag, digest]));
   const tags = new Set([...recorded.tags.keys(), ...inLayout.keys()]);
-  const differing = [...tags].filter((tag) => recorded.tags.get(tag)?.digest !== inLayout.get(tag));
-  for (let start = 0; start < differing.length; start += tagsAtOnce) {
+  const suspects = [...tags]
+    .map((tag) => ({ tag, known: recorded.tags.get(tag)?.digest }))
+    .filter(({ tag, known }) => known !== inLayout.get(tag));
+  await addFoundMoves(name, suspects, parts);
+}
+
+/**
+ * The same for a repository that no rows are left of, because the metadata were deleted: the
+ * history says what its tags pointed to. Of other tags nobody knows what they were before.
+ */
+export async function recordMovesSinceHistory(
+  name: RepositoryName,
+  found: Pick<RepositoryContent, "tags">,
+  parts: Parts,
+): Promise<void> {
+  const inLayout = new Map(found.tags.map(({ tag, digest }) => [tag, digest]));
+  const newest = new Map<Tag, Digest | undefined>();
+  for (let before: number | undefined; ; ) {
+    const page = { limit: eventsPerQuery, ...(before !== undefined && { before }) };
+    const events = await parts.activity.listTagEvents(name, page);
+    for (const { tag, after } of events) if (!newest.has(tag)) newest.set(tag, after);
+    before = events.at(-1)?.id;
+    if (before === undefined) break;
+  }
+  const suspects = [...newest]
+    .filter(([tag, after]) => after !== inLayout.get(tag))
+    .map(([tag, known]) => ({ tag, known }));
+  await addFoundMoves(name, suspects, parts);
+}
+
+async function addFoundMoves(
+  name: RepositoryName,
+  suspects: readonly Suspect[],
+  parts: Parts,
+): Promise<void> {
+  for (let start = 0; start < suspects.length; start += tagsAtOnce) {
     await Promise.all(
-      differing
+      suspects
         .slice(start, start + tagsAtOnce)
-        .map((tag) => recordFoundMove(name, { tag, known: recorded.tags.get(tag)?.digest }, parts)),
+        .map((suspect) =>
+          parts.locks.exclusive(tagLock(name, suspect.tag), () =>
+            addFoundMove(name, suspect, parts),
+          ),
+        ),
     );
   }
 }
 
-async function recordFoundMove(
+/**
+ * The same for one tag that is about to get another event; the caller holds its lock.
+ *
+ * Until its repository has been compared, what was missed is not in the history yet, and it would
+ * never come to it: afterwards the newest event agrees with the layout.
+ */
+export async function recordMissedMove(
   name: RepositoryName,
-  { tag, known }: { readonly tag: Tag; readonly known: Digest | undefined },
-  { links, activity, locks, clock }: Parts,
+  tag: Tag,
+  { adoption, ...parts }: Omit<Parts, "locks"> & { readonly adoption: Comparing },
 ): Promise<void> {
-  // Under the tag's lock: whoever moves it now has written down both or nothing of it.
-  await locks.exclusive(tagLock(name, tag), async () => {
-    const link = await links.readTag(name, tag);
-    // A link that is there and cannot be read is a scar, not a deletion.
-    if (link === undefined && (await links.stampOfTag(name, tag)) !== undefined) return;
-    const [newest] = await activity.listTagEvents(name, { tag, limit: 1 });
-    const before = known ?? newest?.after;
-    const after = link?.digest;
-    if (before === after || (newest !== undefined && newest.after === after)) return;
-    await activity.recordTagEvent({
-      repository: name,
-      tag,
-      ...(before !== undefined && { before }),
-      ...(after !== undefined && { after }),
-      atMs: Math.min(clock.nowMs(), link?.modifiedAtMs ?? Infinity),
-      by: foundByComparison,
-    });
+  if (adoption.isCurrent(name)) return;
+  const events = await parts.activity.listTagEvents(name, { tag, limit: 1 });
+  // What a tag of a fresh volume has been before nobody knows.
+  if (events.length > 0) await addFoundMove(name, { tag, known: undefined }, parts);
+}
+
+interface Comparing {
+  isCurrent(name: RepositoryName): boolean;
+}
+
+interface Suspect {
+  readonly tag: Tag;
+  /** What the metadata say. */
+  readonly known: Digest | undefined;
+}
+
+/** The caller holds the tag's lock: whoever moves it has written down both or nothing of it. */
+async function addFoundMove(
+  name: RepositoryName,
+  { tag, known }: Suspect,
+  { links, activity, clock }: Omit<Parts, "locks">,
+): Promise<void> {
+  const link = await links.readTag(name, tag);
+  // A link that is there and cannot be read is a scar, not a deletion.
+  if (link === undefined && (await links.stampOfTag(name, tag)) !== undefined) return;
+  const [newest] = await activity.listTagEvents(name, { tag, limit: 1 });
+  // The event of a crash may be there without its row: the history goes on from its own end.
+  const before = newest === undefined ? known : newest.after;
+  const after = link?.digest;
+  if (before === after) return;
+  await activity.recordTagEvent({
+    repository: name,
+    tag,
+    ...(before !== undefined && { before }),
+    ...(after !== undefined && { after }),
+    atMs: Math.min(clock.nowMs(), link?.modifiedAtMs ?? Infinity),
+    by: foundByComparison,
   });
 }
