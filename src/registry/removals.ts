@@ -173,7 +173,7 @@ export class Removals {
       const found = await lookup.findManifest(name, digest);
       if (found === undefined) return this.#removeScar(name, digest, order);
       // All or nothing: an immutable tag keeps the others too.
-      for (const tag of await this.#tagsOf(name, digest)) {
+      for (const tag of await this.#tagsOf(name, digest, Number.MAX_SAFE_INTEGER)) {
         await findMovable({ name, tag, digest: undefined }, this.#context);
       }
       const known = await this.#keep({ ...found, name }, order);
@@ -206,7 +206,7 @@ export class Removals {
   ): Promise<void> {
     for (;;) {
       const countBefore = order.removed.length;
-      const tags = await this.#tagsOf(name, digest);
+      const tags = await this.#tagsOf(name, digest, tagsPerQuery);
       for (const tag of tags) {
         // One that another push has moved on meanwhile is not this manifest's any more.
         const seen = { digest, pushedAtMs: Infinity };
@@ -216,13 +216,13 @@ export class Removals {
     }
   }
 
-  /** Some of the tags that point to the manifest; none when there are none. */
-  async #tagsOf(name: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+  /** `limit` of the tags that point to the manifest, or more; none when there are none. */
+  async #tagsOf(name: RepositoryName, digest: Digest, limit: number): Promise<readonly Tag[]> {
     const { adoption, links, metadata } = this.#context;
     try {
       // Known for certain only once the repository is adopted.
       await adoption.adopt(name);
-      return await metadata.tagsOfManifest(name, digest, tagsPerQuery);
+      return await metadata.tagsOfManifest(name, digest, limit);
     } catch (error) {
       // A database that takes no writes cannot adopt. The layout knows as well, only slower.
       if (!isDatabaseFailure(error)) throw error;

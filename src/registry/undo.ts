@@ -1,3 +1,4 @@
+import type { PageBack } from "../activity/records.ts";
 import type { TrashEntry, TrashPage } from "../activity/trash-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -78,8 +79,7 @@ export class Undo {
     digest: Digest,
     options: RestoreOptions,
   ): Promise<readonly Restored[]> {
-    const { trash } = this.#context.activity;
-    const entries = await trash.ofManifest(name, digest, entriesPerQuery);
+    const entries = await this.#entriesOf(name, digest);
     // A tag that was deleted by itself, in another call, is no part of the manifest's deletion.
     const operation = entries.find((entry) => entry.action !== "delete tag")?.operation;
     const together = entries.filter((entry) => entry.operation === operation);
@@ -127,15 +127,15 @@ export class Undo {
   }
 
   /** What the trash holds, newest first, also where the name is there again. */
-  async allEntries(filter: Omit<TrashPage, "before" | "limit">): Promise<readonly TrashEntry[]> {
-    const found: TrashEntry[] = [];
-    for (;;) {
-      const before = found.at(-1)?.id;
-      const page = { limit: entriesPerQuery, ...(before !== undefined && { before }) };
-      const entries = await this.#context.activity.trash.list({ ...filter, ...page });
-      found.push(...entries);
-      if (entries.length < entriesPerQuery) return found;
-    }
+  allEntries(filter: Omit<TrashPage, "before" | "limit">): Promise<readonly TrashEntry[]> {
+    const { trash } = this.#context.activity;
+    return allPages((page) => trash.list({ ...filter, ...page }));
+  }
+
+  /** … of that manifest. A digest may have had any number of tags. */
+  #entriesOf(name: RepositoryName, digest: Digest): Promise<readonly TrashEntry[]> {
+    const { trash } = this.#context.activity;
+    return allPages((page) => trash.ofManifest(name, digest, page));
   }
 
   async #isGone(entry: TrashEntry): Promise<boolean> {
@@ -223,7 +223,7 @@ export class Undo {
     work: (keeps: ReadonlySet<Digest>) => Promise<T>,
   ): Promise<T> {
     const { locks, activity } = this.#context;
-    const source = entry ?? (await activity.trash.ofManifest(name, digest, 1))[0];
+    const source = entry ?? (await activity.trash.ofManifest(name, digest, { limit: 1 }))[0];
     const keeps = source === undefined ? [] : await activity.trash.keptBy(source.id);
     return shareDigests(locks, [digest, ...keeps], () => work(new Set(keeps)));
   }
@@ -261,13 +261,8 @@ export class Undo {
     readonly digest: Digest;
     readonly tag?: Tag;
   }): Promise<void> {
-    const { trash } = this.#context.activity;
-    const { name, digest, tag } = there;
-    const entries = await trash.ofManifest(name, digest, entriesPerQuery);
-    const ids = entries
-      .filter((entry) => (entry.kind === "tag" ? entry.tag : undefined) === tag)
-      .map((entry) => entry.id);
-    if (ids.length > 0) await trash.remove(ids);
+    const { name: repository, digest, tag } = there;
+    await this.#context.activity.trash.removeName({ repository, digest, tag });
   }
 
   #report(
@@ -286,6 +281,19 @@ export class Undo {
       digest,
       by: actor.name ?? "anonymous",
     });
+  }
+}
+
+async function allPages(
+  list: (page: PageBack) => Promise<readonly TrashEntry[]>,
+): Promise<readonly TrashEntry[]> {
+  const found: TrashEntry[] = [];
+  for (;;) {
+    const before = found.at(-1)?.id;
+    const page = { limit: entriesPerQuery, ...(before !== undefined && { before }) };
+    const entries = await list(page);
+    found.push(...entries);
+    if (entries.length < entriesPerQuery) return found;
   }
 }
 
