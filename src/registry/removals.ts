@@ -1,5 +1,6 @@
 import type { AuditEntry, TagEvent } from "../activity/activity-store.ts";
 import type { NewTrashEntry, RemovalAction } from "../activity/trash-store.ts";
+import { Turns } from "../base/turns.ts";
 import type { ManifestStat } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -172,8 +173,10 @@ export class Removals {
     await locks.exclusive(digest, async () => {
       const found = await lookup.findManifest(name, digest);
       if (found === undefined) return this.#removeScar(name, digest, order);
+      const turns = new Turns();
       // All or nothing: an immutable tag keeps the others too.
       for (const tag of await this.#tagsOf(name, digest, Number.MAX_SAFE_INTEGER)) {
+        await turns.step();
         await findMovable({ name, tag, digest: undefined }, this.#context);
       }
       const known = await this.#keep({ ...found, name }, order);
@@ -258,18 +261,22 @@ export class Removals {
     const { links, lookup, metadata, locks, activity, clock } = this.#context;
     await adoptForRemoval(name, this.#context);
     if (!(await lookup.hasRepository(name))) throw new RegistryError("nameUnknown", { name });
+    const turns = new Turns();
     // All or nothing: found out half way, an immutable tag would keep half of a repository.
     for (const tag of await links.listTags(name)) {
+      await turns.step();
       await findMovable({ name, tag, digest: undefined }, this.#context);
     }
     const layers = await links.listLayers(name);
     for (const digest of await links.listRevisions(name)) {
+      await turns.step();
       // A folder without a link is what a deletion has left that was broken off.
       if (!(await links.hasLinkOf("revision", name, digest))) continue;
       await this.#removeManifest({ kind: "manifest", name, digest }, order);
     }
     // Tags that are left lead nowhere.
     for (const tag of await links.listTags(name)) {
+      await turns.step();
       if ((await lookup.findTag(name, tag)) !== undefined) continue;
       await this.#removeTag({ kind: "tag", name, tag }, order);
     }

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import type { Logger } from "../base/logger.ts";
+import { Turns } from "../base/turns.ts";
 import { type Digest, digestAlgorithms, parseDigest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseTag, type Tag } from "../oci/tag.ts";
@@ -206,11 +207,14 @@ export class LinkStore {
    */
   async clearRemnants(name: RepositoryName): Promise<void> {
     const folders: string[] = [];
+    const turns = new Turns();
     for (const digest of await this.listRevisions(name)) {
+      await turns.step();
       if (await this.hasLinkOf("revision", name, digest)) continue;
       folders.push(revisionFolder(name, digest));
     }
     for (const digest of await this.listLayers(name)) {
+      await turns.step();
       if (await this.hasLinkOf("layer", name, digest)) continue;
       folders.push(layerFolder(name, digest));
     }
