@@ -1,5 +1,6 @@
 import type { PageBack } from "../activity/records.ts";
 import type { TrashEntry, TrashPage } from "../activity/trash-store.ts";
+import { nextTurn, Turns } from "../base/turns.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -38,6 +39,10 @@ export interface RestoreOptions {
   readonly actor: Actor;
   /** Moves a tag also when it points to something else by now. */
   readonly isForced: boolean;
+  /** Ends it between two names. What is not back by then stays in the trash. */
+  readonly signal?: AbortSignal;
+  /** Told of each name as it is done: a repository may have had a hundred thousand tags. */
+  readonly onRestored?: (restored: Restored) => void;
 }
 
 const entriesPerQuery = 1_000;
@@ -110,7 +115,9 @@ export class Undo {
 
   /** What the trash holds whose names are still gone, newest first. */
   async *entries(filter: Omit<TrashPage, "before" | "limit">): AsyncGenerator<TrashEntry> {
+    const turns = new Turns();
     for (const entry of await this.allEntries(filter)) {
+      await turns.step();
       if (await this.#isGone(entry)) yield entry;
     }
   }
@@ -164,8 +171,10 @@ export class Undo {
     options: RestoreOptions,
   ): Promise<readonly Restored[]> {
     const tags: { readonly entry: TrashEntry; readonly pushedAtMs: number }[] = [];
+    const turns = new Turns();
     for (const entry of entries) {
       if (entry.kind !== "tag") continue;
+      await turns.step();
       const pushedAtMs = await lastPushMs(entry.repository, entry, this.#context.activity);
       tags.push({ entry, pushedAtMs });
     }
@@ -173,7 +182,10 @@ export class Undo {
     const manifests = entries.filter(({ kind }) => kind === "manifest");
     const restored: Restored[] = [];
     for (const entry of [...manifests, ...tags.map((it) => it.entry)]) {
-      restored.push(await this.#restoreOne(entry, options));
+      if (options.signal?.aborted === true) break;
+      const one = await this.#restoreOne(entry, options);
+      options.onRestored?.(one);
+      restored.push(one);
     }
     return restored;
   }
@@ -302,6 +314,7 @@ async function allPages(
     const entries = await list(page);
     found.push(...entries);
     if (entries.length < entriesPerQuery) return found;
+    await nextTurn();
   }
 }
 
