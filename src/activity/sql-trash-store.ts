@@ -4,10 +4,16 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { actorOf, actorRow } from "./actor-columns.ts";
 import { GroupCommit } from "./group-commit.ts";
-import { beforeNewest } from "./records.ts";
+import { beforeNewest, type PageBack } from "./records.ts";
 import type { ActivityTables } from "./tables.ts";
 import { prepareTrashReading, prepareTrashWriting, type TrashRow } from "./trash-statements.ts";
-import type { NewTrashEntry, TrashEntry, TrashPage, TrashStore } from "./trash-store.ts";
+import type {
+  NewTrashEntry,
+  TrashEntry,
+  TrashedNameKey,
+  TrashPage,
+  TrashStore,
+} from "./trash-store.ts";
 
 /** The trash of names in the database of the records. */
 export class SqlTrashStore implements TrashStore {
@@ -55,9 +61,9 @@ export class SqlTrashStore implements TrashStore {
   async ofManifest(
     repository: RepositoryName,
     digest: Digest,
-    limit: number,
+    { before = beforeNewest, limit }: PageBack,
   ): Promise<readonly TrashEntry[]> {
-    const args = { repository, digest, limit };
+    const args = { repository, digest, before, limit };
     return entriesOf(await this.#database.all(this.#reading.ofManifest, args));
   }
 
@@ -84,6 +90,14 @@ export class SqlTrashStore implements TrashStore {
   async expired(nowMs: number, limit: number): Promise<readonly TrashEntry[]> {
     const args = { nowMs: Math.floor(nowMs), limit };
     return entriesOf(await this.#database.all(this.#reading.expired, args));
+  }
+
+  removeName({ repository, digest, tag }: TrashedNameKey): Promise<void> {
+    const kind = tag === undefined ? "manifest" : "tag";
+    return this.#database.transaction(async (transaction) => {
+      const name = { repository, digest, kind, tag: tag ?? "" } as const;
+      await transaction.run(this.#writing.removeSame, name);
+    });
   }
 
   remove(ids: readonly number[]): Promise<void> {

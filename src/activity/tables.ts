@@ -126,6 +126,11 @@ export const activityMigrations: readonly Migration[] = [
     name: "the trash of names",
     statements: trashTables,
   },
+  {
+    name: "one name in the trash",
+    // By its manifest alone, each tag of a digest that has thousands would look at all the others.
+    statements: () => ["create index trash_by_name on trash (repository, digest, tag, kind)"],
+  },
 ];
 
 function eventTables({ id, integer, text }: ColumnTypes): readonly string[] {

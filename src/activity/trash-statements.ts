@@ -53,14 +53,10 @@ function prepareListing(database: ActivityDatabase) {
           ]),
         ),
     ),
-    ofManifest: database.prepare((query, param: Placeholders<In & Of & Limited>) =>
-      query
-        .selectFrom("trash")
-        .selectAll()
+    ofManifest: database.prepare((query, param: Placeholders<In & Of & Back>) =>
+      newestFirst(query, param)
         .where("repository", "=", param.repository)
-        .where("digest", "=", param.digest)
-        .orderBy("id", "desc")
-        .limit(param.limit),
+        .where("digest", "=", param.digest),
     ),
     lastOfAction: database.prepare(
       (query, param: Placeholders<In & { readonly action: RemovalAction }>) =>

@@ -72,7 +72,7 @@ export function trashStoreSuite(name: string, open: () => Promise<ActivityStore>
       expect((await trash.list({ limit: 1 }))[0]).toEqual(listed[0]);
       expect(await trash.find(before)).toEqual(listed[0]);
       expect(await trash.find(999_999_999)).toBeUndefined();
-      expect(await trash.ofManifest(app, one.digest, 10)).toEqual(listed.slice(2));
+      expect(await trash.ofManifest(app, one.digest, { limit: 10 })).toEqual(listed.slice(2));
     });
 
     test("keeps each digest of an entry until the last entry that names it is removed", async () => {

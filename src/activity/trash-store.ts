@@ -23,7 +23,7 @@ export interface TrashStore {
   ofManifest(
     repository: RepositoryName,
     digest: Digest,
-    limit: number,
+    page: PageBack,
   ): Promise<readonly TrashEntry[]>;
   /** The operation that last deleted the repository as a whole. */
   lastRemovalOf(repository: RepositoryName): Promise<string | undefined>;
@@ -35,6 +35,8 @@ export interface TrashStore {
   keepersOf(digest: Digest, limit: number): Promise<readonly TrashEntry[]>;
   /** Entries whose time is over at `nowMs`, the first to expire first, `limit` at most. */
   expired(nowMs: number, limit: number): Promise<readonly TrashEntry[]>;
+  /** Forgets what there is of one name. One look into an index, however many tags a digest had. */
+  removeName(name: TrashedNameKey): Promise<void>;
   /** Forgets entries: from then on their bytes are kept by nothing. Unknown ids are passed over. */
   remove(ids: readonly number[]): Promise<void>;
 }
@@ -63,6 +65,13 @@ type TrashedName =
   | (Trashed & { readonly kind: "manifest" });
 
 export type TrashEntry = Entry<TrashedName>;
+
+/** A tag of a digest, or without a tag the manifest itself. */
+export interface TrashedNameKey {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  readonly tag: Tag | undefined;
+}
 
 export type NewTrashEntry = TrashedName & {
   /** Every digest that a restore needs, the manifest's own among them. */

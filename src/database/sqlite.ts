@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { makeFileForOwner, makeFoldersForOwner } from "../base/folder-owner.ts";
 import { KeyedMutex } from "../base/mutex.ts";
+import { nextTurn } from "../base/turns.ts";
 import { ChangeWatch } from "./change-watch.ts";
 import type { Database, DatabaseOptions } from "./database.ts";
 import { migrate } from "./migrations.ts";
@@ -258,7 +259,3 @@ class Session implements SqliteSession {
 }
 
 const always = (): boolean => true;
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

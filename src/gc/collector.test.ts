@@ -249,3 +249,30 @@ test("a manifest that cannot be read can be deleted by its digest, and freezes n
   clock.pass(26 * hourMs);
   expect((await fresh.collect()).trashedBlobs).toBeGreaterThan(2);
 });
+
+test("many links to bytes that are gone go together, and a round that is to end leaves the rest", async () => {
+  const { context, parts, registry } = await rig();
+  const { links, adoption } = context;
+  const digests = Array.from({ length: 1_050 }, (_, it) => digestOf(`lost ${it}`));
+  for (const digest of digests) await links.writeLayer(other, digest);
+  await adoption.refresh(other);
+  const removeLayers = links.removeLayers.bind(links);
+  const ends = new AbortController();
+  const sizes: number[] = [];
+  links.removeLayers = async (...asked) => {
+    sizes.push(asked[1].length);
+    ends.abort();
+    return removeLayers(...asked);
+  };
+  const collector = new Collector(parts, { graceMs: 24 * hourMs, trashGraceMs: 24 * hourMs });
+  const pace = async (): Promise<void> => undefined;
+  await collector.run({ signal: ends.signal, pace });
+  expect(sizes[0]).toBe(100);
+  const left = (await links.listLayers(other)).length;
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThan(digests.length);
+  await collector.run({ signal: new AbortController().signal, pace });
+  expect(sizes).toHaveLength(11);
+  expect((await registry.catalog.list({ limit: 10 })).items).toEqual([]);
+  expect(await links.listLayers(other)).toEqual([]);
+});

@@ -116,12 +116,12 @@ export class Collector {
   /** All that needs rows which say what the storage says. */
   async #decideByRows(round: RoundOptions, result: Tally): Promise<void> {
     const { metadata, clock, adoption } = this.#parts;
-    result.removedRepositories += await clearRemnants(adoption.remnants.take(), this.#parts);
+    const mayGoOn = async (): Promise<boolean> => (await this.#problem(round)) === undefined;
+    const tidying = { ...this.#parts, pace: round.pace, mayGoOn };
+    result.removedRepositories += await clearRemnants(adoption.remnants, tidying);
     await this.#mendFrozen();
     await this.#forgetExpired(round);
     await this.#trashUnreferenced(round, result);
-    const mayGoOn = async (): Promise<boolean> => (await this.#problem(round)) === undefined;
-    const tidying = { ...this.#parts, pace: round.pace, mayGoOn };
     result.removedLinks += await removeLooseLinks(tidying);
     result.removedRepositories += await removeEmptyRepositories(tidying);
     await metadata.writeState(lastRunKey, String(clock.nowMs()));

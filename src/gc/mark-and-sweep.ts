@@ -75,16 +75,12 @@ async function markRepository(
   const { links, say } = options;
   const manifests = await readManifests(name, options);
   const kept = options.deletesUntagged
-    ? reachable(
-        new Map([...manifests].map(([digest, manifest]) => [digest, linksOf(manifest)])),
-        await taggedDigests(name, links),
-      )
+    ? reachable(manifests, await taggedDigests(name, links))
     : new Set(manifests.keys());
   for (const digest of kept) {
     marked.add(digest);
     say(`${name}: marking manifest ${digest}`);
-    const manifest = manifests.get(digest);
-    for (const named of manifest === undefined ? [] : digestsNamedBy(manifest)) {
+    for (const named of manifests.get(digest)?.named ?? []) {
       if (!marked.has(named)) say(`${name}: marking blob ${named}`);
       marked.add(named);
     }
@@ -92,15 +88,20 @@ async function markRepository(
   return [...manifests.keys()].filter((digest) => !kept.has(digest));
 }
 
+/** Of a manifest nothing else is held: a repository may have 50,000 of them. */
+interface Needs extends ManifestLinks {
+  readonly named: readonly Digest[];
+}
+
 async function readManifests(
   name: RepositoryName,
   { links, blobs, reader, logger, isSetAside }: SweepOptions,
-): Promise<ReadonlyMap<Digest, Manifest>> {
-  const manifests = new Map<Digest, Manifest>();
+): Promise<ReadonlyMap<Digest, Needs>> {
+  const manifests = new Map<Digest, Needs>();
   for (const digest of await links.listRevisions(name)) {
     const parsed = await reader.parsed(digest);
     if (parsed !== undefined) {
-      manifests.set(digest, parsed.manifest);
+      manifests.set(digest, needsOf(parsed.manifest));
     } else if ((await blobs.sizeOf(digest)) === undefined && !(await isSetAside(digest))) {
       logger.warn("a manifest is linked but its bytes are gone", { repository: name, digest });
     } else {
@@ -124,8 +125,13 @@ async function taggedDigests(name: RepositoryName, links: LinkStore): Promise<Se
   return digests;
 }
 
-function linksOf({ manifests, subject }: Manifest): ManifestLinks {
-  return { children: manifests.map((child) => child.digest), subject: subject?.digest };
+function needsOf(manifest: Manifest): Needs {
+  const { manifests, subject } = manifest;
+  return {
+    named: digestsNamedBy(manifest),
+    children: manifests.map((child) => child.digest),
+    subject: subject?.digest,
+  };
 }
 
 async function sweep(

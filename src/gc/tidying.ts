@@ -10,6 +10,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RegistryContext } from "../registry/context.ts";
 import { holdDigests, lockTrash } from "../registry/lock-digests.ts";
 import { repositoryLock } from "../registry/lock-keys.ts";
+import type { Remnants } from "../registry/remnants.ts";
 import { inBatches } from "./batches.ts";
 import type { Pace } from "./pace.ts";
 import { walkRows } from "./walk-rows.ts";
@@ -135,17 +136,21 @@ async function mayUnlink(
  * nothing any more.
  */
 export async function clearRemnants(
-  names: readonly RepositoryName[],
-  parts: Parts & Pick<RegistryContext, "blobs">,
+  remnants: Remnants,
+  tidying: Tidying & Pick<RegistryContext, "blobs">,
 ): Promise<number> {
-  const { links, locks } = parts;
+  const { links, locks, mayGoOn } = tidying;
   let removed = 0;
-  for (const name of names) {
-    for (const digest of await links.listLayers(name)) await removeLostLink(name, digest, parts);
+  for (const name of remnants.take()) {
+    const isDone = (await mayGoOn()) && (await removeLostLinks(name, tidying));
+    if (!isDone) {
+      remnants.add(name);
+      continue;
+    }
     // Alone: a tag that is being set has its folder a moment before its link.
     const isRemoved = await locks.exclusive(repositoryLock(name), async () => {
       await links.clearRemnants(name);
-      return removeIfEmpty(name, parts);
+      return removeIfEmpty(name, tidying);
     });
     if (isRemoved) removed += 1;
   }
@@ -153,22 +158,45 @@ export async function clearRemnants(
 }
 
 /**
- * Removes a link whose bytes are gone and which nothing needs: no row says so, for there is
- * nothing to record. A power cut leaves it when it takes a blob on its way to the trash.
+ * Removes links whose bytes are gone and which nothing needs: no row says so, for there is
+ * nothing to record. Distribution's garbage-collect leaves as many as blobs that it took, and a
+ * power cut one when it takes a blob on its way to the trash. False when it was not to go on.
  */
-async function removeLostLink(
+async function removeLostLinks(
+  name: RepositoryName,
+  tidying: Tidying & Pick<RegistryContext, "blobs">,
+): Promise<boolean> {
+  const { links, blobs, locks, pace, mayGoOn } = tidying;
+  const lost: Digest[] = [];
+  for (const digest of await links.listLayers(name)) {
+    if ((await blobs.sizeOf(digest)) === undefined) lost.push(digest);
+  }
+  let isDone = true;
+  await inBatches(lost, async (batch) => {
+    isDone &&= await mayGoOn();
+    if (!isDone) return;
+    await pace(batch.length);
+    await holdDigests(locks, batch, async () => {
+      const unneeded: Digest[] = [];
+      for (const digest of batch) {
+        if (await isLost(name, digest, tidying)) unneeded.push(digest);
+      }
+      if (unneeded.length > 0) await unlink(new Map([[name, unneeded]]), tidying);
+    });
+  });
+  return isDone;
+}
+
+/** The caller holds the digest's lock. */
+async function isLost(
   name: RepositoryName,
   digest: Digest,
-  parts: Parts & Pick<RegistryContext, "blobs">,
-): Promise<void> {
-  const { blobs, metadata, locks } = parts;
-  await locks.exclusive(digest, async () => {
-    if ((await blobs.sizeOf(digest)) !== undefined) return;
-    if ((await blobs.sizeInTrash(digest)) !== undefined) return;
-    if (!(await metadata.collection.isLoose(name, digest))) return;
-    if (await metadata.collection.isFrozen(digest)) return;
-    await unlink(new Map([[name, [digest]]]), parts);
-  });
+  { blobs, metadata }: Parts & Pick<RegistryContext, "blobs">,
+): Promise<boolean> {
+  if ((await blobs.sizeOf(digest)) !== undefined) return false;
+  if ((await blobs.sizeInTrash(digest)) !== undefined) return false;
+  if (!(await metadata.collection.isLoose(name, digest))) return false;
+  return !(await metadata.collection.isFrozen(digest));
 }
 
 /** Removes repositories that have nothing any more, and says how many. */

@@ -161,7 +161,7 @@ export function collectionStoreSuite(name: string, open: () => Promise<MetadataS
       const unreadable = { manifests: 1, tags: 0 };
       const blobs = [{ digest: held, sizeBytes: 5 }];
       const content = { manifests: [], tags: [], blobs, unreadable };
-      expect(await store.replaceRepository(app, content, snapshot.revision)).toBe(true);
+      expect(await store.replaceRepository(app, content, snapshot)).toBe(true);
       expect(await store.collection.isFrozen(held)).toBe(true);
       expect(await store.collection.isFrozen(digestOfText(`nowhere ${app}`))).toBe(true);
       expect(await store.collection.isFrozen(elsewhere)).toBe(false);

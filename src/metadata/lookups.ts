@@ -189,28 +189,42 @@ const asDigest = (text: Expression<string>) => sql<Digest>`${text}`;
 /** Says the type where PostgreSQL cannot see it, and keeps comparing by bytes. */
 const asText = (text: Expression<string>) => sql<string>`cast(${text} as text)`;
 
-/** All that is recorded of a repository, by its id. */
+type Piece<After> = {
+  readonly repositoryId: number | string;
+  readonly after: After;
+  readonly limit: number;
+};
+
+/** All that is recorded of a repository, by its id, in the order of the tables' keys. */
 export function prepareSnapshots(database: Database<MetadataTables>) {
-  type ById = Placeholders<{ readonly repositoryId: number | string }>;
   return {
-    tags: database.prepare((query, param: ById) =>
+    tags: database.prepare((query, param: Placeholders<Piece<string>>) =>
       query
         .selectFrom("tags")
         .select(["name", "digest", "stamp", "pushed_at_ms"])
-        .where("repository_id", "=", param.repositoryId),
+        .where("repository_id", "=", param.repositoryId)
+        .where("name", ">", asTag(param.after))
+        .orderBy("name")
+        .limit(param.limit),
     ),
-    manifests: database.prepare((query, param: ById) =>
+    manifests: database.prepare((query, param: Placeholders<Piece<string>>) =>
       query
         .selectFrom("manifests")
         .select(["digest", "fingerprint", "pushed_at_ms"])
-        .where("repository_id", "=", param.repositoryId),
+        .where("repository_id", "=", param.repositoryId)
+        .where("digest", ">", asDigest(param.after))
+        .orderBy("digest")
+        .limit(param.limit),
     ),
-    blobs: database.prepare((query, param: ById) =>
+    blobs: database.prepare((query, param: Placeholders<Piece<number | string>>) =>
       query
         .selectFrom("repository_blobs")
         .innerJoin("blobs", "blobs.id", "repository_blobs.blob_id")
-        .select(["blobs.digest", "blobs.size_bytes"])
-        .where("repository_blobs.repository_id", "=", param.repositoryId),
+        .select(["repository_blobs.blob_id", "blobs.digest", "blobs.size_bytes"])
+        .where("repository_blobs.repository_id", "=", param.repositoryId)
+        .where("repository_blobs.blob_id", ">", param.after)
+        .orderBy("repository_blobs.blob_id")
+        .limit(param.limit),
     ),
   };
 }

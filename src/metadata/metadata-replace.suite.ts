@@ -48,7 +48,7 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
       }
       const before = await store.snapshotOf(app);
       expect(compareRepository(before, content)).not.toEqual([]);
-      expect(await store.replaceRepository(app, content, before.revision)).toBe(true);
+      expect(await store.replaceRepository(app, content, before)).toBe(true);
       const after = await store.snapshotOf(app);
       expect(compareRepository(after, content)).toEqual([]);
       expect(await store.listTags(app, { limit: 10 })).toEqual(["kept", "moved"]);
@@ -58,14 +58,14 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
 
     test("a repository that is not recorded is made", async () => {
       const { revision } = await store.snapshotOf(app);
-      expect(await store.replaceRepository(app, content, revision)).toBe(true);
+      expect(await store.replaceRepository(app, content, { revision })).toBe(true);
       expect(compareRepository(await store.snapshotOf(app), content)).toEqual([]);
     });
 
     test("content that was read before a push does not undo the push", async () => {
       const { revision } = await store.snapshotOf(app);
       await store.recordPush(app, gone, [tagRecord("new", gone)]);
-      expect(await store.replaceRepository(app, content, revision)).toBe(false);
+      expect(await store.replaceRepository(app, content, { revision })).toBe(false);
       expect(await store.listTags(app, { limit: 10 })).toEqual(["new"]);
       expect(await store.findManifest(app, kept.digest)).toBeUndefined();
     });
@@ -75,7 +75,7 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
       const { revision } = await store.snapshotOf(app);
       await store.removeRepository(app);
       await store.recordManifest(app, gone);
-      expect(await store.replaceRepository(app, content, revision)).toBe(false);
+      expect(await store.replaceRepository(app, content, { revision })).toBe(false);
       expect(await store.findTag(app, tagOf("kept"))).toBeUndefined();
     });
 
@@ -88,10 +88,38 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
       test(`a ${what} that is removed before its repository is recorded does not come back`, async () => {
         const { revision } = await store.snapshotOf(app);
         await remove();
-        expect(await store.replaceRepository(app, content, revision)).toBe(false);
+        expect(await store.replaceRepository(app, content, { revision })).toBe(false);
         expect(await store.listTags(app, { limit: 10 })).toEqual([]);
       });
     }
+
+    test("a push elsewhere does not wait until a whole repository is replaced", async () => {
+      const manifests = Array.from({ length: 200 }, (_, it) => imageRecord(`${app} ${it}`));
+      const { revision } = await store.snapshotOf(app);
+      let isReplaced = false;
+      const replacing = store.replaceRepository(app, { ...content, manifests }, { revision });
+      const replaced = replacing.then((result) => {
+        isReplaced = true;
+        return result;
+      });
+      await store.recordPush(other(), kept, [tagRecord("kept", kept)]);
+      expect(isReplaced).toBe(false);
+      expect(await replaced).toBe(true);
+      const after = await store.snapshotOf(app);
+      expect(compareRepository(after, { ...content, manifests })).toEqual([]);
+    });
+
+    test("a push to a repository that is being replaced ends that, and nothing of it is undone", async () => {
+      const manifests = Array.from({ length: 200 }, (_, it) => imageRecord(`${app} ${it}`));
+      const { revision } = await store.snapshotOf(app);
+      const replaced = store.replaceRepository(app, { ...content, manifests }, { revision });
+      await store.recordPush(app, gone, [tagRecord("new", gone)]);
+      const [isReplaced, { revision: now }] = [await replaced, await store.snapshotOf(app)];
+      expect((await store.findTag(app, tagOf("new")))?.digest).toBe(gone.digest);
+      // Only one of the two may have had the last word.
+      expect(isReplaced).toBe(false);
+      expect(now).not.toBe(revision);
+    });
 
     test("a manifest that is read with more facts than before is recorded anew", async () => {
       const config = { os: "linux", labels: { a: "b" }, diffIds: ["x"], instructions: ["RUN y"] };
@@ -100,7 +128,7 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
       const snapshot = await store.snapshotOf(app);
       const wanted = { tags: [], manifests: [richer], blobs: [] };
       expect(compareRepository(snapshot, wanted)).toHaveLength(1);
-      await store.replaceRepository(app, wanted, snapshot.revision);
+      await store.replaceRepository(app, wanted, snapshot);
       expect(compareRepository(await store.snapshotOf(app), wanted)).toEqual([]);
     });
   }

@@ -49,6 +49,11 @@ export interface Page {
   readonly limit: number;
 }
 
+export interface ReplacedSince {
+  readonly revision: string;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Everything here comes from the layout and is recorded after it, so it is never ahead of it.
  * All methods are safe to call from several processes at once; writes are idempotent.
@@ -115,15 +120,16 @@ export interface MetadataStore {
   /** All that is recorded of a repository, to compare with the layout. */
   snapshotOf(repository: RepositoryName): Promise<RepositorySnapshot>;
   /**
-   * Replaces in one transaction what differs; used by adoption and rebuild.
+   * Replaces what differs, in many short transactions; used by adoption and rebuild.
    *
    * `revision` is that of a snapshot taken before the content was read. Where something was
-   * recorded since then, the content is outdated: false, and nothing is changed.
+   * recorded since then, the content is outdated: false, and no more is changed. `signal` ends it
+   * as early, by throwing its reason.
    */
   replaceRepository(
     repository: RepositoryName,
     content: RepositoryContent,
-    revision: string,
+    since: ReplacedSince,
   ): Promise<boolean>;
   /** Names in order that are recorded at all, also those without a manifest. */
   listRecorded(page: Page): Promise<readonly RepositoryName[]>;

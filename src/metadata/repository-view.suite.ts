@@ -111,7 +111,7 @@ export function repositoryViewSuite(name: string, open: () => Promise<MetadataSt
       ]) {
         const { revision } = await store.snapshotOf(frozen);
         const content = { manifests: [], tags: [], blobs: [], unreadable };
-        expect(await store.replaceRepository(frozen, content, revision)).toBe(true);
+        expect(await store.replaceRepository(frozen, content, { revision })).toBe(true);
         const isFrozen = unreadable.manifests + unreadable.tags > 0;
         expect((await store.viewOf(frozen)).isFrozen).toBe(isFrozen);
       }

@@ -11,18 +11,20 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { CollectionStore } from "./collection-store.ts";
 import { prepareListings, prepareLookups, prepareSnapshots } from "./lookups.ts";
-import { fingerprintOf } from "./manifest-rows.ts";
 import type {
   BlobRecord,
   ManifestRecord,
   ManifestStat,
   MetadataStore,
   Page,
+  ReplacedSince,
   RepositoryContent,
   RepositorySnapshot,
   TagRecord,
 } from "./metadata-store.ts";
 import { Recorder, type RowId } from "./recording.ts";
+import { replaceRows, revisionOf } from "./replacement.ts";
+import { type RepositoryRows, readRows } from "./repository-rows.ts";
 import { prepareView, type RepositoryView, readView } from "./repository-view.ts";
 import { SqlCollectionStore } from "./sql-collection-store.ts";
 import { type MetadataTables, metadataMigrations } from "./tables.ts";
@@ -63,11 +65,6 @@ export async function openMetadataStore(
 const damageSentence =
   "the metadata database is damaged, and some requests are refused: restart the registry, which " +
   "then makes it anew from the storage; and look whether the disk fails";
-
-const nothing = { manifests: 0, tags: 0 };
-
-/** The revision of a repository that is not recorded. */
-const revisionOfNone = "0";
 
 class SqlMetadataStore implements MetadataStore {
   readonly #database: Database<MetadataTables>;
@@ -231,37 +228,28 @@ class SqlMetadataStore implements MetadataStore {
   async snapshotOf(repository: RepositoryName): Promise<RepositorySnapshot> {
     // The revision is read first: what is recorded while the rest is read makes it outdated.
     const row = await this.#database.first(this.#lookups.findRepository, { repository });
-    const repositoryId = row?.id ?? 0;
-    const tags = await this.#database.all(this.#snapshots.tags, { repositoryId });
-    const manifests = await this.#database.all(this.#snapshots.manifests, { repositoryId });
-    const blobs = await this.#database.all(this.#snapshots.blobs, { repositoryId });
+    const { tags, manifests, blobs } = await this.#rowsOf(row?.id ?? 0);
     return {
       revision: revisionOf(row),
-      tags: new Map(tags.map(({ name, digest, stamp }) => [name, { digest, stamp }])),
-      manifests: new Map(manifests.map(({ digest, fingerprint }) => [digest, fingerprint])),
-      blobs: new Map(blobs.map(({ digest, size_bytes }) => [digest, Number(size_bytes)])),
+      tags,
+      manifests: new Map(manifests.entries().map(([digest, it]) => [digest, it.fingerprint])),
+      blobs,
     };
   }
 
-  replaceRepository(
+  async replaceRepository(
     repository: RepositoryName,
     content: RepositoryContent,
-    revision: string,
+    since: ReplacedSince,
   ): Promise<boolean> {
-    return this.#database.transaction(async (transaction) => {
-      const row = await transaction.first(this.#lookups.findRepository, { repository });
-      if (revisionOf(row) !== revision) return false;
-      const id = await this.#recorder.touchRepository(transaction, repository);
-      // In PostgreSQL another transaction may have come between that look and the lock.
-      const expected = { id: row?.id ?? id, revision: Number(row?.revision ?? 0) + 1 };
-      const locked = await transaction.first(this.#lookups.findRepository, { repository });
-      if (revisionOf(locked) !== revisionOf(expected)) return false;
-      await this.#replaceBlobs(transaction, id, content.blobs);
-      await this.#replaceManifests(transaction, id, content.manifests);
-      await this.#replaceTags(transaction, id, content.tags);
-      await this.#recorder.writeUnreadable(transaction, id, content.unreadable ?? nothing);
-      return true;
-    });
+    const row = await this.#database.first(this.#lookups.findRepository, { repository });
+    if (revisionOf(row) !== since.revision) return false;
+    const rows = await this.#rowsOf(row?.id ?? 0);
+    return replaceRows(
+      repository,
+      { content, rows, since },
+      { database: this.#database, recorder: this.#recorder, lookups: this.#lookups },
+    );
   }
 
   async readState(key: string): Promise<string | undefined> {
@@ -291,55 +279,8 @@ class SqlMetadataStore implements MetadataStore {
     });
   }
 
-  async #replaceBlobs(
-    transaction: Transaction,
-    repositoryId: RowId,
-    blobs: readonly BlobRecord[],
-  ): Promise<void> {
-    const rows = await transaction.all(this.#snapshots.blobs, { repositoryId });
-    const known = new Map(rows.map((row) => [row.digest, Number(row.size_bytes)]));
-    const wanted = new Set(blobs.map((blob) => blob.digest));
-    const gone = [...known.keys()].filter((digest) => !wanted.has(digest));
-    const changed = blobs.filter((blob) => known.get(blob.digest) !== blob.sizeBytes);
-    await this.#recorder.unlinkBlobs(transaction, repositoryId, gone);
-    await this.#recorder.writeBlobs(transaction, repositoryId, changed);
-  }
-
-  async #replaceManifests(
-    transaction: Transaction,
-    repositoryId: RowId,
-    manifests: readonly ManifestRecord[],
-  ): Promise<void> {
-    const rows = await transaction.all(this.#snapshots.manifests, { repositoryId });
-    const known = new Map(rows.map((row) => [row.digest, row]));
-    const wanted = new Set(manifests.map((record) => record.digest));
-    const gone = [...known.keys()].filter((digest) => !wanted.has(digest));
-    await this.#recorder.removeManifests(transaction, repositoryId, gone);
-    for (const record of manifests) {
-      const row = known.get(record.digest);
-      const isSame =
-        row?.fingerprint === fingerprintOf(record) &&
-        Number(row.pushed_at_ms) === Math.floor(record.pushedAtMs);
-      if (!isSame) await this.#recorder.writeManifest(transaction, repositoryId, record);
-    }
-  }
-
-  async #replaceTags(
-    transaction: Transaction,
-    repositoryId: RowId,
-    tags: readonly TagRecord[],
-  ): Promise<void> {
-    const rows = await transaction.all(this.#snapshots.tags, { repositoryId });
-    const known = new Map(rows.map((row) => [row.name, row]));
-    const wanted = new Set(tags.map((record) => record.tag));
-    const gone = [...known.keys()].filter((tag) => !wanted.has(tag));
-    const changed = tags.filter(({ tag, digest, stamp, pushedAtMs }) => {
-      const row = known.get(tag);
-      if (row?.digest !== digest || row.stamp !== stamp) return true;
-      return Number(row.pushed_at_ms) !== Math.floor(pushedAtMs);
-    });
-    await this.#recorder.removeTags(transaction, repositoryId, gone);
-    await this.#recorder.writeTags(transaction, repositoryId, changed);
+  #rowsOf(repositoryId: RowId): Promise<RepositoryRows> {
+    return readRows(this.#database, this.#snapshots, repositoryId);
   }
 }
 
@@ -356,13 +297,6 @@ function statOf(row: StatRow | undefined): ManifestStat | undefined {
 
 function namesOf<Name>(rows: readonly { readonly name: Name }[]): readonly Name[] {
   return rows.map((row) => row.name);
-}
-
-/** Ids are never given twice, so a repository that was removed and made again differs too. */
-function revisionOf(
-  row: { readonly id: RowId; readonly revision: number | string } | undefined,
-): string {
-  return row === undefined ? revisionOfNone : `${row.id}.${row.revision}`;
 }
 
 interface ReferrerRow extends StatRow {

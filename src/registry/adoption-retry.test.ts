@@ -66,3 +66,49 @@ test("nothing is repeated of a comparison that went well", async () => {
   await adopt();
   await registry.adoption.retry(async () => expect.unreachable(), signal);
 });
+
+for (const first of ["the comparison", "a request"] as const) {
+  test(`a server that stops does not wait for the rest of a repository that ${first} began`, async () => {
+    const opened = await openTestRegistry();
+    const app = nameOf("team/app");
+    for (let it = 0; it < 100; it += 1) await opened.blob(app, `layer ${it}`);
+    await opened.metadata.removeRepository(app);
+    const { adoption } = opened.registry;
+    const ends = new AbortController();
+    const { links } = opened.context;
+    const readLayer = links.readLayer.bind(links);
+    let looks = 0;
+    let asked: Promise<void> | undefined;
+    links.readLayer = async (...args) => {
+      looks += 1;
+      asked ??= adoption.adopt(app);
+      if (looks === 10) ends.abort();
+      return readLayer(...args);
+    };
+    if (first === "a request") asked = adoption.adopt(app);
+    await adoption.run(ends.signal);
+    expect(looks).toBeLessThan(30);
+    expect(adoption.progress().isComplete).toBe(false);
+    expect(opened.logger.lines.filter(({ level }) => level === "error")).toEqual([]);
+    // A request was not told to end.
+    await asked;
+    expect(adoption.isCurrent(app)).toBe(true);
+  });
+}
+
+test("a comparison that takes long in one repository says so", async () => {
+  const opened = await openTestRegistry();
+  const app = nameOf("team/app");
+  for (let it = 0; it < 3; it += 1) await opened.blob(app, `layer ${it}`);
+  await opened.metadata.removeRepository(app);
+  const { links } = opened.context;
+  const readLayer = links.readLayer.bind(links);
+  links.readLayer = async (...asked) => {
+    opened.clock.pass(6_000);
+    return readLayer(...asked);
+  };
+  await opened.registry.adoption.run(signal);
+  const said = opened.logger.lines.filter(({ message }) => message.startsWith("comparing"));
+  expect(said.map(({ fields }) => fields["repository"])).toContain(app);
+  expect(said.length).toBeGreaterThan(1);
+});

@@ -1,15 +1,14 @@
 import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/logger.ts";
+import { orAborted } from "../base/or-aborted.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type { Sleep } from "../base/sleep.ts";
+import { Turns } from "../base/turns.ts";
 import type {
-  BlobRecord,
-  ManifestRecord,
   MetadataStore,
   RepositoryContent,
   RepositorySnapshot,
-  TagRecord,
 } from "../metadata/metadata-store.ts";
 import { recordedRepositories } from "../metadata/recorded-repositories.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -19,6 +18,7 @@ import type { LinkStore } from "../storage/link-store.ts";
 import { recordFoundMoves, recordMovesSinceHistory } from "./found-moves.ts";
 import { repositoryLock } from "./lock-keys.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
+import { readRepository } from "./read-repository.ts";
 import { Remnants } from "./remnants.ts";
 
 /** How long adoption may go without a sign of life in the log. */
@@ -38,6 +38,8 @@ const completedKey = "adoption.completed";
 interface Comparison {
   /** Equal names and stamps count as equal content. */
   readonly trustsStamps: boolean;
+  /** Ends it in the middle of a repository, by throwing its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What adoption has done so far, for the log and the metrics. */
@@ -75,6 +77,11 @@ export class Adoption {
    */
   readonly #doubts = new Map<RepositoryName, number>();
   #isComplete = false;
+  /** Ends the pass that was begun last. */
+  #pass: AbortSignal | undefined;
+  /** The repository that the pass over all of them is at, and when that was last in the log. */
+  #comparing: RepositoryName | undefined;
+  #reportedMs = 0;
   /** Whether a tag that differs was moved, or is only seen for the first time. */
   #knewAll: boolean | undefined;
   #checked = 0;
@@ -133,7 +140,8 @@ export class Adoption {
   /** Adopts the whole registry in the background; ends early, without harm, on `signal`. */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await this.#adoptAll(signal, (name) => this.#adoptOrReport(name));
+      this.#pass = signal;
+      await this.#adoptAll(signal, (name) => this.#adoptOrReport(name, signal));
     } catch (error) {
       // Unadopted repositories go on being served from the layout: slower, never wrong.
       this.#report("comparing the metadata with the storage failed", { error });
@@ -155,7 +163,7 @@ export class Adoption {
   /** Reads everything again, whatever the stamps say. A server may be running beside it. */
   async rebuild(signal: AbortSignal): Promise<void> {
     await this.#adoptAll(signal, async (name) => {
-      await this.#adopt(name, { trustsStamps: false });
+      await this.#adopt(name, { trustsStamps: false, signal });
       return true;
     });
   }
@@ -167,17 +175,18 @@ export class Adoption {
   ): Promise<void> {
     const { links, logger, clock } = this.#parts;
     const startedMs = clock.monotonicMs();
-    let reportedMs = startedMs;
+    this.#reportedMs = startedMs;
     const seen = new Set<RepositoryName>();
     let failed = 0;
     for await (const name of links.listRepositories()) {
       if (signal.aborted) return;
       seen.add(name);
+      this.#comparing = name;
       if (!(await adopt(name))) failed += 1;
-      if (clock.monotonicMs() - reportedMs < progressIntervalMs) continue;
-      reportedMs = clock.monotonicMs();
-      logger.info("comparing the metadata with the storage", { repositories: this.#checked });
+      this.#reportProgress();
     }
+    this.#comparing = undefined;
+    if (signal.aborted) return;
     await this.#forgetVanished(seen);
     this.#isComplete = failed === 0;
     if (this.#isComplete && !(await this.#hasKnownAll())) {
@@ -195,13 +204,19 @@ export class Adoption {
   }
 
   /** Makes one repository current; joins the work when it is under way. */
-  async adopt(name: RepositoryName): Promise<void> {
+  async adopt(name: RepositoryName, signal?: AbortSignal): Promise<void> {
+    const how = { trustsStamps: true, ...(signal && { signal }) };
     // Again, when a write was missed after the comparison that was joined had begun.
     while (!this.isCurrent(name)) {
-      const running = this.#running.get(name) ?? this.#adopt(name, { trustsStamps: true });
+      const joined = this.#running.get(name);
+      const running = joined ?? this.#adopt(name, how);
       this.#running.set(name, running);
       try {
-        await running;
+        await (joined && signal ? orAborted(joined, signal) : running);
+      } catch (error) {
+        // The pass was told to end, and who joined it here was not.
+        const isOther = signal === undefined && this.#pass?.aborted === true;
+        if (!isOther || error !== this.#pass?.reason) throw error;
       } finally {
         this.#running.delete(name);
       }
@@ -214,45 +229,33 @@ export class Adoption {
   }
 
   /** What the layout says of a repository, as the metadata store would record it. */
-  async read(name: RepositoryName): Promise<RepositoryContent> {
-    const { links, logger } = this.#parts;
-    const manifests: ManifestRecord[] = [];
-    const unreadable = { manifests: 0, tags: 0 };
-    for (const digest of await links.listRevisions(name)) {
-      const link = await links.readRevision(name, digest);
-      const record = link && (await this.#parts.reader.record(digest, link.modifiedAtMs));
-      if (record !== undefined) {
-        manifests.push(record);
-      } else if (await links.settleRemovedRevision(name, digest)) {
-        // The folder of a delete that was broken off.
-        this.remnants.add(name);
-      } else {
-        unreadable.manifests += 1;
-        this.remnants.addLost(digest, name);
-        const fields = { repository: name, digest };
-        logger.warn("a manifest in the storage is missing or cannot be read", fields);
-      }
-    }
-    const known = new Set(manifests.map((record) => record.digest));
-    const tags: TagRecord[] = [];
-    for (const tag of await links.listTags(name)) {
-      const link = await links.readTag(name, tag);
-      if (link === undefined) {
-        if (await links.settleRemovedTag(name, tag)) this.remnants.add(name);
-        else unreadable.tags += 1;
-      }
-      // A tag of a manifest that is not there cannot be pulled: it is not listed either.
-      if (link === undefined || !known.has(link.digest)) continue;
-      tags.push({ tag, digest: link.digest, pushedAtMs: link.modifiedAtMs, stamp: link.stamp });
-    }
-    return { manifests, tags, blobs: await this.#readBlobs(name), unreadable };
+  read(name: RepositoryName, signal?: AbortSignal): Promise<RepositoryContent> {
+    const onStep = (): void => this.#step(signal);
+    return readRepository(name, { ...this.#parts, remnants: this.remnants, onStep });
   }
 
-  async #adoptOrReport(name: RepositoryName): Promise<boolean> {
+  /** One repository may take minutes: so this is asked at each of its links. */
+  #step(signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    this.#reportProgress();
+  }
+
+  #reportProgress(): void {
+    const { clock, logger } = this.#parts;
+    if (this.#comparing === undefined) return;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#reportedMs < progressIntervalMs) return;
+    this.#reportedMs = nowMs;
+    const fields = { repositories: this.#checked, repository: this.#comparing };
+    logger.info("comparing the metadata with the storage", fields);
+  }
+
+  async #adoptOrReport(name: RepositoryName, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.adopt(name);
+      await this.adopt(name, signal);
       return true;
     } catch (error) {
+      if (signal.aborted) return false;
       this.#report("a repository could not be compared with the storage", {
         repository: name,
         error,
@@ -292,12 +295,15 @@ export class Adoption {
   async #compareOnce(name: RepositoryName, how: Comparison): Promise<boolean> {
     const { metadata } = this.#parts;
     const before = await metadata.snapshotOf(name);
-    if (how.trustsStamps && (await this.#isSame(name, before))) return true;
-    const found = await this.read(name);
+    if (how.trustsStamps && (await this.#isSame(name, before, how.signal))) return true;
+    const found = await this.read(name, how.signal);
     const isKnown = (await this.#hasKnownAll()) && (await metadata.hasRepository(name));
     if (isKnown) await recordFoundMoves(name, { recorded: before, found }, this.#parts);
     else await recordMovesSinceHistory(name, found, this.#parts);
-    const isReplaced = await metadata.replaceRepository(name, found, before.revision);
+    const isReplaced = await metadata.replaceRepository(name, found, {
+      revision: before.revision,
+      ...(how.signal && { signal: how.signal }),
+    });
     if (isReplaced) this.#changed += 1;
     return isReplaced;
   }
@@ -315,17 +321,27 @@ export class Adoption {
    * Compares names and stamps; reads nothing. That a manifest or a blob has a folder says nothing:
    * a deletion that was broken off leaves it without its link, and the row it did not come to.
    */
-  async #isSame(name: RepositoryName, recorded: RepositorySnapshot): Promise<boolean> {
+  async #isSame(
+    name: RepositoryName,
+    recorded: RepositorySnapshot,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     const { links } = this.#parts;
+    // Each look at a link is so quick that it does not leave the thread.
+    const turns = new Turns();
     const revisions = await links.listRevisions(name);
     if (revisions.length !== recorded.manifests.size) return false;
     for (const digest of revisions) {
+      await turns.step();
+      this.#step(signal);
       if (!recorded.manifests.has(digest)) return false;
       if (!(await links.hasLinkOf("revision", name, digest))) return false;
     }
     const layers = await links.listLayers(name);
     if (layers.length !== recorded.blobs.size) return false;
     for (const digest of layers) {
+      await turns.step();
+      this.#step(signal);
       if (!recorded.blobs.has(digest)) return false;
       if (!(await links.hasLinkOf("layer", name, digest))) return false;
     }
@@ -334,26 +350,11 @@ export class Adoption {
     // Folders without a link: a crash broke off their removal, or an upload is about to begin.
     if (revisions.length + layers.length + tags.length === 0) this.remnants.add(name);
     for (const tag of tags) {
+      this.#step(signal);
       const stamp = recorded.tags.get(tag)?.stamp;
       if (stamp === undefined || (await links.stampOfTag(name, tag)) !== stamp) return false;
     }
     return true;
-  }
-
-  async #readBlobs(name: RepositoryName): Promise<readonly BlobRecord[]> {
-    const { links, blobs } = this.#parts;
-    const found: BlobRecord[] = [];
-    for (const digest of await links.listLayers(name)) {
-      if ((await links.readLayer(name, digest)) === undefined) {
-        this.remnants.add(name);
-        continue;
-      }
-      // One in the trash comes back when it is asked for, so it counts as held.
-      const sizeBytes = (await blobs.sizeOf(digest)) ?? (await blobs.sizeInTrash(digest));
-      if (sizeBytes !== undefined) found.push({ digest, sizeBytes });
-      else this.remnants.addLostLayer(digest, name);
-    }
-    return found;
   }
 
   /** Repositories that are recorded but have no folder any more. */

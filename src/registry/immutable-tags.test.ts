@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { nameOf, tagOf } from "../oci/test-support.ts";
+import { moveTag } from "./move-tag.ts";
 import { openTestRegistry } from "./test-support.ts";
 
 const config = 'immutabletags: [{repositories: "**", tags: "v*"}]';
@@ -15,6 +16,20 @@ test("a repository with an immutable tag is kept whole", async () => {
     "tag v1 of team/app is immutable",
   );
   expect(await metadata.listTags(app, { limit: 10 })).toEqual(["a", "v1"]);
+  await opened.close();
+});
+
+test("a manifest keeps all its tags when the last of many is immutable", async () => {
+  const opened = await openTestRegistry({ config });
+  const { image, registry, metadata, context } = opened;
+  const digest = await image(app, "one", { tag: "v1" });
+  const actor = {};
+  const tags = Array.from({ length: 1_100 }, (_, it) => tagOf(`a${it}`));
+  for (const tag of tags) await moveTag({ name: app, tag, digest, actor }, context);
+  expect(registry.removals.remove([{ kind: "manifest", name: app, digest }], {})).rejects.toThrow(
+    "tag v1 of team/app is immutable",
+  );
+  expect(await metadata.listTags(app, { limit: 2_000 })).toHaveLength(tags.length + 1);
   await opened.close();
 });
 

@@ -132,10 +132,11 @@ export class Lookup {
     const { adoption, metadata, links } = this.#parts;
     if (adoption.progress().isComplete) return metadata.listRepositories(page);
     const names: string[] = [];
-    for await (const name of links.listRepositories()) {
+    for await (const name of links.listRepositories(page.after)) {
+      if (names.length >= page.limit) break;
       if ((await links.listRevisions(name)).length > 0) names.push(name);
     }
-    return pageOfNames(names, page);
+    return names;
   }
 
   async #tagFromLayout(name: RepositoryName, tag: Tag): Promise<ManifestStat | undefined> {
@@ -153,14 +154,6 @@ export class Lookup {
     if (parsed === undefined) return undefined;
     return { digest, mediaType: parsed.manifest.mediaType, sizeBytes: parsed.sizeBytes };
   }
-}
-
-function pageOfNames(names: readonly string[], page: Page): readonly string[] {
-  const { after = "", limit } = page;
-  return names
-    .filter((name) => name > after)
-    .toSorted()
-    .slice(0, limit);
 }
 
 interface LookupParts {

@@ -1,3 +1,4 @@
+import { Turns } from "../base/turns.ts";
 import { algorithmOf, type Digest, hexOf } from "../oci/digest.ts";
 import { digestsNamedBy } from "../oci/manifest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -71,6 +72,8 @@ export async function planRemoval(
 
 class Planner {
   readonly #context: RegistryContext;
+  /** Nearly all that is asked is in memory, and there may be a hundred thousand tags. */
+  readonly #turns = new Turns();
   readonly #tags = new Map<string, TagLoss>();
   readonly #manifests = new Map<string, ManifestLoss>();
   readonly #unknown: RemovalTarget[] = [];
@@ -116,6 +119,7 @@ class Planner {
     if (!(await lookup.hasRepository(name))) return false;
     for (const digest of await links.listRevisions(name)) await this.#addManifest(name, digest);
     for (const tag of await links.listTags(name)) {
+      await this.#turns.step();
       const digest = (await lookup.findTag(name, tag))?.digest;
       this.#addTag({ name, tag, digest, isAskedFor: true });
     }
@@ -124,6 +128,7 @@ class Planner {
 
   async #addManifest(name: RepositoryName, digest: Digest): Promise<boolean> {
     const { lookup, links, metadata } = this.#context;
+    await this.#turns.step();
     const isKnown = (await lookup.findManifest(name, digest)) !== undefined;
     // One that cannot be read can be removed too: it freezes collection.
     if (!isKnown && !(await links.hasLinkOf("revision", name, digest))) return false;
@@ -142,6 +147,7 @@ class Planner {
   async #indexes(manifests: readonly ManifestLoss[]): Promise<ReadonlySet<Digest>> {
     const indexes = new Set<Digest>();
     for (const { digest } of manifests) {
+      await this.#turns.step();
       const parsed = await this.#context.reader.parsed(digest);
       if (parsed?.manifest.kind === "index") indexes.add(digest);
     }
@@ -176,6 +182,7 @@ class Planner {
   async #blocked(manifests: readonly ManifestLoss[]): Promise<readonly Blocked[]> {
     const blocked: Blocked[] = [];
     for (const { name, digest } of manifests) {
+      await this.#turns.step();
       const parents = await this.#context.metadata.parentsOf(name, digest, listedMax);
       const indexes = parents.filter((parent) => !this.#manifests.has(`${name}@${parent}`));
       if (indexes.length > 0) blocked.push({ name, digest, indexes });
@@ -187,6 +194,7 @@ class Planner {
     const { metadata } = this.#context;
     const lost: LostSubject[] = [];
     for (const { name, digest } of manifests) {
+      await this.#turns.step();
       for (const it of await metadata.listReferrers(name, digest, { limit: listedMax })) {
         if (this.#manifests.has(`${name}@${it.digest}`)) continue;
         lost.push({ name, digest, referrer: it.digest, artifactType: it.artifactType });
@@ -212,6 +220,7 @@ class Planner {
       (await this.#context.reader.parsed(digest)) !== undefined;
     const final: (TagLoss | ManifestLoss)[] = [];
     for (const loss of [...this.#tags.values(), ...manifests]) {
+      await this.#turns.step();
       const { name, digest } = loss;
       if (digest === undefined || !(await isReadable(name, digest))) final.push(loss);
     }
@@ -223,6 +232,7 @@ class Planner {
     const { reader, metadata, blobs } = this.#context;
     const uses = new Map<Digest, number>();
     for (const { digest } of manifests) {
+      await this.#turns.step();
       const parsed = await reader.parsed(digest);
       const named = parsed === undefined ? [] : digestsNamedBy(parsed.manifest);
       for (const it of new Set([digest, ...named])) {
@@ -231,6 +241,7 @@ class Planner {
     }
     let freed = 0;
     for (const [digest, count] of uses) {
+      await this.#turns.step();
       // A manifest may name a blob in each of its four roles; one more row is somebody else's.
       const references = await metadata.collection.referencesOf(digest, 4 * count + 1);
       const isNeeded = references.some(

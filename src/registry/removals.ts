@@ -1,5 +1,6 @@
 import type { AuditEntry, TagEvent } from "../activity/activity-store.ts";
 import type { NewTrashEntry, RemovalAction } from "../activity/trash-store.ts";
+import { Turns } from "../base/turns.ts";
 import type { ManifestStat } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -48,6 +49,15 @@ export interface Removal {
   /** Names what was removed together, for taking it back. */
   readonly operation: string;
   readonly removed: readonly Removed[];
+  /** True when it was told to end, and something may be left. */
+  readonly isStopped: boolean;
+}
+
+/** Of a removal that takes long: a repository may have a hundred thousand tags. */
+export interface RemovalWatch {
+  /** Ends it between two names. What is gone by then is gone. */
+  readonly signal: AbortSignal;
+  readonly onRemoved: (count: number) => void;
 }
 
 /** One wish that is carried out, with all that goes with it. */
@@ -56,6 +66,7 @@ interface Order {
   readonly action: RemovalAction;
   readonly actor: Actor;
   readonly removed: Removed[];
+  readonly watch?: RemovalWatch | undefined;
 }
 
 const tagsPerQuery = 1_000;
@@ -80,16 +91,22 @@ export class Removals {
    *
    * @throws {RegistryError} `manifestUnknown`, `nameUnknown`, `tagImmutable`
    */
-  async remove(targets: readonly RemovalTarget[], actor: Actor): Promise<Removal> {
+  async remove(
+    targets: readonly RemovalTarget[],
+    actor: Actor,
+    watch?: RemovalWatch,
+  ): Promise<Removal> {
     const operation = this.#context.random.uuid();
     const removed: Removed[] = [];
     for (const target of targets) {
-      const order = { operation, action: `delete ${target.kind}`, actor, removed } as const;
+      if (watch?.signal.aborted === true) break;
+      const action = `delete ${target.kind}` as const;
+      const order = { operation, action, actor, removed, watch };
       if (target.kind === "tag") await this.#removeTag(target, order);
       else if (target.kind === "manifest") await this.#removeManifest(target, order);
       else await this.#removeRepository(target.name, order);
     }
-    return { operation, removed };
+    return { operation, removed, isStopped: watch?.signal.aborted === true };
   }
 
   /**
@@ -179,12 +196,15 @@ export class Removals {
     await locks.exclusive(digest, async () => {
       const found = await lookup.findManifest(name, digest);
       if (found === undefined) return this.#removeScar(name, digest, order);
+      const turns = new Turns();
       // All or nothing: an immutable tag keeps the others too.
-      for (const tag of await this.#tagsOf(name, digest)) {
+      for (const tag of await this.#tagsOf(name, digest, Number.MAX_SAFE_INTEGER)) {
+        await turns.step();
         await findMovable({ name, tag, digest: undefined }, this.#context);
       }
       const known = await this.#keep({ ...found, name }, order);
       await this.#removeTagsOf(name, digest, { order, known });
+      if (isStopped(order)) return;
       await this.#unlinkManifest(name, digest, order);
     });
   }
@@ -213,8 +233,9 @@ export class Removals {
   ): Promise<void> {
     for (;;) {
       const countBefore = order.removed.length;
-      const tags = await this.#tagsOf(name, digest);
+      const tags = await this.#tagsOf(name, digest, tagsPerQuery);
       for (const tag of tags) {
+        if (isStopped(order)) return;
         // One that another push has moved on meanwhile is not this manifest's any more.
         const seen = { digest, pushedAtMs: Infinity };
         await this.#removeTag({ kind: "tag", name, tag, seen }, order, known);
@@ -223,13 +244,13 @@ export class Removals {
     }
   }
 
-  /** Some of the tags that point to the manifest; none when there are none. */
-  async #tagsOf(name: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+  /** `limit` of the tags that point to the manifest, or more; none when there are none. */
+  async #tagsOf(name: RepositoryName, digest: Digest, limit: number): Promise<readonly Tag[]> {
     const { adoption, links, metadata } = this.#context;
     try {
       // Known for certain only once the repository is adopted.
       await adoption.adopt(name);
-      return await metadata.tagsOfManifest(name, digest, tagsPerQuery);
+      return await metadata.tagsOfManifest(name, digest, limit);
     } catch (error) {
       // A database that takes no writes cannot adopt. The layout knows as well, only slower.
       if (!isDatabaseFailure(error)) throw error;
@@ -265,22 +286,31 @@ export class Removals {
     const { links, lookup, metadata, locks, activity, clock } = this.#context;
     await adoptForRemoval(name, this.#context);
     if (!(await lookup.hasRepository(name))) throw new RegistryError("nameUnknown", { name });
+    const turns = new Turns();
     // All or nothing: found out half way, an immutable tag would keep half of a repository.
     for (const tag of await links.listTags(name)) {
+      await turns.step();
       await findMovable({ name, tag, digest: undefined }, this.#context);
     }
     const layers = await links.listLayers(name);
     for (const digest of await links.listRevisions(name)) {
+      await turns.step();
       // A folder without a link is what a deletion has left that was broken off.
       if (!(await links.hasLinkOf("revision", name, digest))) continue;
+      if (isStopped(order)) return;
       await this.#removeManifest({ kind: "manifest", name, digest }, order);
     }
     // Tags that are left lead nowhere.
     for (const tag of await links.listTags(name)) {
+      await turns.step();
       if ((await lookup.findTag(name, tag)) !== undefined) continue;
+      if (isStopped(order)) return;
       await this.#removeTag({ kind: "tag", name, tag }, order);
     }
-    for (const digest of layers) await this.#unlinkLayer(name, digest);
+    for (const digest of layers) {
+      if (isStopped(order)) return;
+      await this.#unlinkLayer(name, digest);
+    }
     await locks.exclusive(repositoryLock(name), async () => {
       if (!(await links.removeIfEmpty(name))) return;
       await recordRemoval(name, this.#context, () => metadata.removeRepository(name));
@@ -338,6 +368,7 @@ export class Removals {
 
   #report(message: string, removed: Removed, order: Order): void {
     order.removed.push(removed);
+    order.watch?.onRemoved(order.removed.length);
     const { name: repository, tag, digest } = removed;
     this.#context.logger.info(message, {
       repository,
@@ -347,6 +378,10 @@ export class Removals {
       by: whoIs(order.actor),
     });
   }
+}
+
+function isStopped({ watch }: Order): boolean {
+  return watch?.signal.aborted === true;
 }
 
 /** A rule of the registry itself came from nowhere, and is known by what it calls itself. */

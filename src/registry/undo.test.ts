@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import { nameOf, tagOf } from "../oci/test-support.ts";
+import { moveTag } from "./move-tag.ts";
 import { hourMs, openTestRegistry, type TestRegistry } from "./test-support.ts";
 
 const app = nameOf("team/app");
@@ -191,6 +192,20 @@ describe("a manifest that was deleted", () => {
     expect(await rig.registry.undo.restoreManifest(app, digest, gently)).toMatchObject([
       { outcome: { kind: "unchanged" } },
     ]);
+  });
+
+  test("comes back with all its tags, however many they were", async () => {
+    const rig = await opened();
+    const digest = await rig.image(app, "one");
+    const tags = Array.from({ length: 1_100 }, (_, it) => tagOf(`v${it}`));
+    const actor = {};
+    for (const tag of tags) await moveTag({ name: app, tag, digest, actor }, rig.context);
+    await rig.registry.manifests.remove(app, { kind: "digest", digest }, anna);
+    expect(await rig.metadata.listTags(app, { limit: 1 })).toEqual([]);
+    const restored = await rig.registry.undo.restoreManifest(app, digest, gently);
+    expect(restored).toHaveLength(tags.length + 1);
+    expect(await rig.metadata.listTags(app, { limit: 2_000 })).toEqual(tags.toSorted());
+    expect(await rig.activity.trash.list({ limit: 1 })).toEqual([]);
   });
 
   test("an index brings its manifests back before itself", async () => {

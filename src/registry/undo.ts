@@ -1,4 +1,6 @@
+import type { PageBack } from "../activity/records.ts";
 import type { TrashEntry, TrashPage } from "../activity/trash-store.ts";
+import { nextTurn, Turns } from "../base/turns.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -37,6 +39,10 @@ export interface RestoreOptions {
   readonly actor: Actor;
   /** Moves a tag also when it points to something else by now. */
   readonly isForced: boolean;
+  /** Ends it between two names. What is not back by then stays in the trash. */
+  readonly signal?: AbortSignal;
+  /** Told of each name as it is done: a repository may have had a hundred thousand tags. */
+  readonly onRestored?: (restored: Restored) => void;
 }
 
 const entriesPerQuery = 1_000;
@@ -78,8 +84,7 @@ export class Undo {
     digest: Digest,
     options: RestoreOptions,
   ): Promise<readonly Restored[]> {
-    const { trash } = this.#context.activity;
-    const entries = await trash.ofManifest(name, digest, entriesPerQuery);
+    const entries = await this.#entriesOf(name, digest);
     // A tag that was deleted by itself, in another call, is no part of the manifest's deletion.
     const operation = entries.find((entry) => entry.action !== "delete tag")?.operation;
     const together = entries.filter((entry) => entry.operation === operation);
@@ -110,7 +115,9 @@ export class Undo {
 
   /** What the trash holds whose names are still gone, newest first. */
   async *entries(filter: Omit<TrashPage, "before" | "limit">): AsyncGenerator<TrashEntry> {
+    const turns = new Turns();
     for (const entry of await this.allEntries(filter)) {
+      await turns.step();
       if (await this.#isGone(entry)) yield entry;
     }
   }
@@ -118,24 +125,32 @@ export class Undo {
   /** Forgets entries; their bytes go with collection, where nothing else needs them. */
   async purge(entries: readonly TrashEntry[], actor: Actor): Promise<void> {
     const { activity, clock } = this.#context;
-    await activity.trash.remove(entries.map((entry) => entry.id));
-    for (const { repository, digest, ...entry } of entries) {
-      const name = entry.kind === "tag" ? `${repository}:${entry.tag}` : repository;
-      const target = `${name}@${digest}`;
-      await activity.recordAudit({ atMs: clock.nowMs(), by: actor, action: "purge trash", target });
+    // Together, so that they share their commits: each waits for the disk.
+    for (let start = 0; start < entries.length; start += entriesPerQuery) {
+      const some = entries.slice(start, start + entriesPerQuery);
+      await activity.trash.remove(some.map((entry) => entry.id));
+      const recorded = some.map(({ repository, digest, ...entry }) => {
+        const name = entry.kind === "tag" ? `${repository}:${entry.tag}` : repository;
+        const target = `${name}@${digest}`;
+        return activity.recordAudit({
+          ...{ atMs: clock.nowMs(), by: actor },
+          ...{ action: "purge trash", target },
+        });
+      });
+      await Promise.all(recorded);
     }
   }
 
   /** What the trash holds, newest first, also where the name is there again. */
-  async allEntries(filter: Omit<TrashPage, "before" | "limit">): Promise<readonly TrashEntry[]> {
-    const found: TrashEntry[] = [];
-    for (;;) {
-      const before = found.at(-1)?.id;
-      const page = { limit: entriesPerQuery, ...(before !== undefined && { before }) };
-      const entries = await this.#context.activity.trash.list({ ...filter, ...page });
-      found.push(...entries);
-      if (entries.length < entriesPerQuery) return found;
-    }
+  allEntries(filter: Omit<TrashPage, "before" | "limit">): Promise<readonly TrashEntry[]> {
+    const { trash } = this.#context.activity;
+    return allPages((page) => trash.list({ ...filter, ...page }));
+  }
+
+  /** … of that manifest. A digest may have had any number of tags. */
+  #entriesOf(name: RepositoryName, digest: Digest): Promise<readonly TrashEntry[]> {
+    const { trash } = this.#context.activity;
+    return allPages((page) => trash.ofManifest(name, digest, page));
   }
 
   async #isGone(entry: TrashEntry): Promise<boolean> {
@@ -156,8 +171,10 @@ export class Undo {
     options: RestoreOptions,
   ): Promise<readonly Restored[]> {
     const tags: { readonly entry: TrashEntry; readonly pushedAtMs: number }[] = [];
+    const turns = new Turns();
     for (const entry of entries) {
       if (entry.kind !== "tag") continue;
+      await turns.step();
       const pushedAtMs = await lastPushMs(entry.repository, entry, this.#context.activity);
       tags.push({ entry, pushedAtMs });
     }
@@ -165,7 +182,10 @@ export class Undo {
     const manifests = entries.filter(({ kind }) => kind === "manifest");
     const restored: Restored[] = [];
     for (const entry of [...manifests, ...tags.map((it) => it.entry)]) {
-      restored.push(await this.#restoreOne(entry, options));
+      if (options.signal?.aborted === true) break;
+      const one = await this.#restoreOne(entry, options);
+      options.onRestored?.(one);
+      restored.push(one);
     }
     return restored;
   }
@@ -224,7 +244,7 @@ export class Undo {
     work: (keeps: ReadonlySet<Digest>) => Promise<T>,
   ): Promise<T> {
     const { locks, activity } = this.#context;
-    const source = entry ?? (await activity.trash.ofManifest(name, digest, 1))[0];
+    const source = entry ?? (await activity.trash.ofManifest(name, digest, { limit: 1 }))[0];
     const keeps = source === undefined ? [] : await activity.trash.keptBy(source.id);
     return shareDigests(locks, [digest, ...keeps], () => work(new Set(keeps)));
   }
@@ -263,13 +283,8 @@ export class Undo {
     readonly digest: Digest;
     readonly tag?: Tag;
   }): Promise<void> {
-    const { trash } = this.#context.activity;
-    const { name, digest, tag } = there;
-    const entries = await trash.ofManifest(name, digest, entriesPerQuery);
-    const ids = entries
-      .filter((entry) => (entry.kind === "tag" ? entry.tag : undefined) === tag)
-      .map((entry) => entry.id);
-    if (ids.length > 0) await trash.remove(ids);
+    const { name: repository, digest, tag } = there;
+    await this.#context.activity.trash.removeName({ repository, digest, tag });
   }
 
   #report(
@@ -288,6 +303,20 @@ export class Undo {
       digest,
       by: actor.name ?? "anonymous",
     });
+  }
+}
+
+async function allPages(
+  list: (page: PageBack) => Promise<readonly TrashEntry[]>,
+): Promise<readonly TrashEntry[]> {
+  const found: TrashEntry[] = [];
+  for (;;) {
+    const before = found.at(-1)?.id;
+    const page = { limit: entriesPerQuery, ...(before !== undefined && { before }) };
+    const entries = await list(page);
+    found.push(...entries);
+    if (entries.length < entriesPerQuery) return found;
+    await nextTurn();
   }
 }
 

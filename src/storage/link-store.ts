@@ -1,7 +1,8 @@
 import { posix } from "node:path";
 import type { Logger } from "../base/logger.ts";
+import { Turns } from "../base/turns.ts";
 import { type Digest, digestAlgorithms, parseDigest } from "../oci/digest.ts";
-import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
 import { parseTag, type Tag } from "../oci/tag.ts";
 import {
   layerFolder,
@@ -22,6 +23,7 @@ import {
   uploadsName,
 } from "./layout.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { walkRepositories } from "./repository-walk.ts";
 
 /** A link file as it was read. */
 export interface Link {
@@ -188,21 +190,9 @@ export class LinkStore {
     return { kind: "damaged", why: `it holds ${held}` };
   }
 
-  /** Every repository that has a folder of its own, in no order. */
-  async *listRepositories(): AsyncGenerator<RepositoryName> {
-    const waiting = [repositoriesFolder];
-    for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-      let isRepository = false;
-      for (const entry of await this.#objects.list(folder)) {
-        if (!entry.isFolder) this.#reportStray(`${folder}/${entry.name}`);
-        else if (entry.name.startsWith("_")) isRepository ||= repositoryMarks.has(entry.name);
-        else waiting.push(`${folder}/${entry.name}`);
-      }
-      const text = folder.slice(repositoriesFolder.length + 1);
-      const name = isRepository ? parseRepositoryName(text) : undefined;
-      if (name !== undefined) yield name;
-      else if (isRepository) this.#reportStray(folder);
-    }
+  /** Every repository that has a folder of its own and comes after that text, in ASCII order. */
+  listRepositories(after = ""): AsyncGenerator<RepositoryName> {
+    return walkRepositories(this.#objects, { after, onStray: (key) => this.#reportStray(key) });
   }
 
   /** Removes everything of a repository: pointers first, so nothing dangles on the way. */
@@ -222,11 +212,14 @@ export class LinkStore {
    */
   async clearRemnants(name: RepositoryName): Promise<void> {
     const folders: string[] = [];
+    const turns = new Turns();
     for (const digest of await this.listRevisions(name)) {
+      await turns.step();
       if (await this.hasLinkOf("revision", name, digest)) continue;
       folders.push(revisionFolder(name, digest));
     }
     for (const digest of await this.listLayers(name)) {
+      await turns.step();
       if (await this.hasLinkOf("layer", name, digest)) continue;
       folders.push(layerFolder(name, digest));
     }
@@ -309,5 +302,3 @@ export class LinkStore {
     });
   }
 }
-
-const repositoryMarks: ReadonlySet<string> = new Set([layersName, manifestsName, uploadsName]);

@@ -12,6 +12,8 @@ import { countText, nameText, sizeText, timeText } from "./text.ts";
 
 /** Names that one answer lists; the rest is counted. */
 const listedMax = 100;
+/** Names after which whoever waits hears how many there were so far. */
+const countedEvery = 1_000;
 
 /** `berth rm --dry-run …`: what would go, what would not, and what comes back when. */
 export async function previewRemoval(
@@ -36,20 +38,25 @@ export async function remove(parts: CommandParts, args: CommandArguments): Promi
   if (!isPossible(plan, parts)) return 1;
   const startedAtMs = clock.nowMs();
   const actor = actorIn(args, "berth rm");
-  const removal = await opened.registry.removals.remove(plan.targets, actor);
+  const onRemoved = (count: number): void => {
+    if (count % countedEvery === 0) print(`${count} deleted so far`);
+  };
+  const watch = { signal: parts.signal, onRemoved };
+  const removal = await opened.registry.removals.remove(plan.targets, actor, watch);
   sayInPart(removal.removed, parts, (it) => `deleted ${nameText(it)}`);
+  if (removal.isStopped) print("it was interrupted: the rest is still there");
   const { retentionMs } = config.trash;
   if (retentionMs === 0) {
     print("this cannot be taken back: trash.retention is 0");
-    return 0;
+    return removal.isStopped ? 1 : 0;
   }
   const final = await finalOf(removal, parts);
   if (final.length < removal.removed.length) {
     const until = timeText(startedAtMs + retentionMs);
     print(`until ${until} this takes it back: berth trash restore ${removal.operation}`);
     sayInPart(final, parts, (it) => `but ${nameText(it)} is gone for good: ${whyFinal}`);
-  } else print(`this cannot be taken back: ${whyFinal}`);
-  return 0;
+  } else if (final.length > 0) print(`this cannot be taken back: ${whyFinal}`);
+  return removal.isStopped ? 1 : 0;
 }
 
 const whyFinal = "it could not be read, or the full disk had no room for a note of it";

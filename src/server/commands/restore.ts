@@ -13,7 +13,7 @@ import { nameText } from "./text.ts";
 export async function restore(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const named = parseNamed(args.text("name"));
   const restored = await restoreNamed(named, parts, restoreOptionsIn(parts, args));
-  if (restored.length > 0) return sayRestored(restored, parts);
+  if (restored.length > 0 || parts.signal.aborted) return sayRestored(restored, parts);
   parts.print(
     `${named.repository} was not deleted as a whole, or its time in the trash is over; ` +
       `berth trash ls ${named.repository} lists what there is`,
@@ -24,7 +24,14 @@ export async function restore(parts: CommandParts, args: CommandArguments): Prom
 /** @throws {RegistryError} `readOnly` */
 export function restoreOptionsIn(parts: CommandParts, args: CommandArguments): RestoreOptions {
   refuseWhenReadOnly(parts);
-  return { actor: actorIn(args, "berth restore"), isForced: args.flag("force") };
+  const { signal, print } = parts;
+  let count = 0;
+  const onRestored = (): void => {
+    count += 1;
+    if (count % countedEvery === 0) print(`${count} names so far`);
+  };
+  const actor = actorIn(args, "berth restore");
+  return { actor, isForced: args.flag("force"), signal, onRestored };
 }
 
 async function restoreNamed(
@@ -40,13 +47,26 @@ async function restoreNamed(
     : undo.restoreManifest(repository, digest, options);
 }
 
+/** Names that are back and that one answer lists; the rest is counted. */
+const listedMax = 100;
+/** Names after which whoever waits hears how many there were so far. */
+const countedEvery = 1_000;
+
 /** 1 when something of it could not be brought back. */
-export function sayRestored(restored: readonly Restored[], { print }: CommandParts): ExitCode {
-  for (const it of restored) print(textOf(it));
-  const isDone = restored.every(({ outcome: { kind } }) =>
-    ["restored", "unchanged"].includes(kind),
-  );
-  return isDone ? 0 : 1;
+export function sayRestored(
+  restored: readonly Restored[],
+  { print, signal }: CommandParts,
+): ExitCode {
+  let done = 0;
+  for (const it of restored) {
+    const isDone = ["restored", "unchanged"].includes(it.outcome.kind);
+    if (isDone) done += 1;
+    // What is not back is told of each: somebody has to do something about it.
+    if (!isDone || done <= listedMax) print(textOf(it));
+  }
+  if (done > listedMax) print(`… and ${done - listedMax} more that are back`);
+  if (signal.aborted) print("it was interrupted: the rest is still in the trash");
+  return done === restored.length && !signal.aborted ? 0 : 1;
 }
 
 function textOf(restored: Restored): string {

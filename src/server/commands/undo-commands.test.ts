@@ -23,13 +23,13 @@ async function rig(settings: Readonly<Record<string, string>> = {}) {
   const runs = { ...basics, opened: registry, metrics: createPrometheus() };
   const retention = new RetentionRuns({ ...runs, config: config.retention });
   /** What a command says and ends with. */
-  async function run(name: string, values: CommandValues = {}) {
+  async function run(name: string, values: CommandValues = {}, ends = new AbortController()) {
     const lines: string[] = [];
     const command = commands.get(name) ?? expect.unreachable(name);
     const exit = await command(
       {
         ...{ ...basics, config, opened: registry, collection, retention, isServing: true },
-        signal: new AbortController().signal,
+        signal: ends.signal,
         print: (line) => lines.push(line),
         adopted: registry.adopt,
       },
@@ -104,6 +104,41 @@ test("a manifest comes back with the tags that were named in the call that delet
   expect((await restore(`team/app@${digest}`)).exit).toBe(0);
   expect([await pulled(app, "v1"), await pulled(app, "v2")]).toEqual([digest, digest]);
   expect(await pulled(app, "earlier")).toBeUndefined();
+});
+
+test("a long deletion, and taking it back, can be interrupted between two names", async () => {
+  const { image, run, metadata, activity } = await rig();
+  for (const tag of ["a", "b", "c", "d"]) await image(app, "one", { tag });
+  const tags = () => metadata.listTags(app, { limit: 10 });
+  const interrupted = async (name: string, values: CommandValues, after: number) => {
+    const ends = new AbortController();
+    const original = activity.recordTagEvent.bind(activity);
+    let events = 0;
+    activity.recordTagEvent = async (event) => {
+      events += 1;
+      if (events === after) ends.abort();
+      return original(event);
+    };
+    const answer = await run(name, values, ends);
+    activity.recordTagEvent = original;
+    return answer;
+  };
+  const deleted = await interrupted("rm", { targets: ["team/app"] }, 2);
+  expect([deleted.exit, deleted.lines[2]]).toEqual([
+    1,
+    "it was interrupted: the rest is still there",
+  ]);
+  expect(deleted.lines[3]).toContain("this takes it back: berth trash restore");
+  expect(await tags()).toHaveLength(2);
+  await run("rm", { targets: ["team/app"] });
+  const restored = await interrupted("restore", { name: "team/app" }, 1);
+  expect([restored.exit, restored.lines.at(-1)]).toEqual([
+    1,
+    "it was interrupted: the rest is still in the trash",
+  ]);
+  expect(await tags()).toHaveLength(1);
+  expect((await run("restore", { name: "team/app" })).exit).toBe(0);
+  expect(await tags()).toHaveLength(2);
 });
 
 test("what an index needs is refused, unless the index goes in the same call", async () => {
