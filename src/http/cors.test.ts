@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
+import { systemClock } from "../base/clock.ts";
 import { readExtraHeaders } from "./cors.ts";
 import { jsonReply } from "./reply.ts";
 import { noExtra, Writer } from "./writer.ts";
@@ -8,7 +9,10 @@ afterAll(() => Promise.all(servers.map((server) => server.stop(true))));
 
 /** The headers of an answer as they arrive, with `http.headers` set to `configured`. */
 async function arriving(configured: Readonly<Record<string, readonly string[]>>): Promise<Headers> {
-  const writer = new Writer(readExtraHeaders(new Map(Object.entries(configured))).fixed);
+  const writer = new Writer(
+    readExtraHeaders(new Map(Object.entries(configured))).fixed,
+    systemClock,
+  );
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,

@@ -33,7 +33,7 @@ export class Wire {
   constructor(options: WireOptions) {
     this.#options = options;
     this.#extra = readExtraHeaders(options.settings.extraHeaders);
-    this.#writer = new Writer(this.#extra.fixed);
+    this.#writer = new Writer(this.#extra.fixed, options.clock);
   }
 
   /** Answers one request. Never rejects. */

@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
-import { emptyReply, SharedHeaders } from "./reply.ts";
+import { systemClock } from "../base/clock.ts";
+import { emptyReply, type Reply, SharedHeaders } from "./reply.ts";
 import { noExtra, Writer } from "./writer.ts";
 
 test("prepared headers serve HEAD after HEAD, also at the same time", async () => {
-  const writer = new Writer({ "X-Configured": "yes" });
+  const writer = new Writer({ "X-Configured": "yes" }, systemClock);
   const headers = new SharedHeaders({ "Content-Length": "60000", ETag: '"one"' });
   const others = new SharedHeaders({ "Content-Length": "7", ETag: '"other"' });
   const server = Bun.serve({
@@ -33,7 +34,7 @@ test("prepared headers serve HEAD after HEAD, also at the same time", async () =
 });
 
 test("headers of one answer alone are not kept for the next", () => {
-  const writer = new Writer({});
+  const writer = new Writer({}, systemClock);
   const reply = { status: 200, headers: new SharedHeaders({ "Content-Length": "1" }) };
   const write = (extra: Record<string, string>): string | null =>
     writer.write(reply, { method: "HEAD", extra }).headers.get("x-request-id");
@@ -43,4 +44,19 @@ test("headers of one answer alone are not kept for the next", () => {
   );
   expect(write({ "X-Request-Id": "second" })).toBe("second");
   expect(writer.write(emptyReply(204), { method: "HEAD", extra: noExtra }).status).toBe(204);
+});
+
+test("a HEAD has the date of now, each time anew, and the runtime dates the rest", () => {
+  let nowMs = Date.UTC(1994, 10, 6, 8, 49, 37, 999);
+  const writer = new Writer({}, { nowMs: () => nowMs, monotonicMs: () => 0 });
+  const shared = { status: 200, headers: new SharedHeaders({ "Content-Length": "1" }) };
+  const write = (reply: Reply, method: string): string | null =>
+    writer.write(reply, { method, extra: noExtra }).headers.get("date");
+  for (const reply of [shared, emptyReply(200), emptyReply(304)]) {
+    nowMs = Date.UTC(1994, 10, 6, 8, 49, 37, 999);
+    expect(write(reply, "HEAD")).toBe("Sun, 06 Nov 1994 08:49:37 GMT");
+    nowMs += 1;
+    expect(write(reply, "HEAD")).toBe("Sun, 06 Nov 1994 08:49:38 GMT");
+    expect(write(reply, "GET")).toBeNull();
+  }
 });

@@ -1,3 +1,4 @@
+import type { Clock } from "../base/clock.ts";
 import type { Content } from "../registry/content.ts";
 import { type ByteRange, formatContentRange } from "./range.ts";
 import {
@@ -23,14 +24,22 @@ const always: HeaderFields = {
   "X-Content-Type-Options": "nosniff",
 };
 
+interface DatedHeaders {
+  readonly headers: Headers;
+  date: string;
+}
+
 /** Turns replies into what the server sends: the only place where an answer is written. */
 export class Writer {
   readonly #common: HeaderFields;
+  readonly #date: () => string;
   readonly #ready = new WeakMap<SharedHeaders, Headers>();
+  readonly #readyForHead = new WeakMap<SharedHeaders, DatedHeaders>();
 
   /** `configured` goes out with every answer (`http.headers`). */
-  constructor(configured: HeaderFields) {
+  constructor(configured: HeaderFields, clock: Clock) {
     this.#common = { ...always, ...configured };
+    this.#date = dates(clock);
   }
 
   write(reply: Reply, { method, extra }: WriteOptions): Response {
@@ -38,11 +47,13 @@ export class Writer {
     if (headers instanceof SharedHeaders && extra === noExtra) {
       const isWhole = method === "GET" || (method === "HEAD" && headers.hasLength);
       if (isWhole) {
-        return new Response(bodyOf(body), { status, headers: this.#readyHeaders(headers) });
+        const ready = method === "HEAD" ? this.#headersForHead(headers) : this.#headersFor(headers);
+        return new Response(bodyOf(body), { status, headers: ready });
       }
     }
     const own = headers instanceof SharedHeaders ? headers.fields : headers;
     const all: Record<string, string> = { ...this.#common, ...extra, ...own };
+    if (method === "HEAD") all["Date"] ??= this.#date();
     if (bodiless.has(status)) return new Response(null, { status, headers: all });
     if (method === "HEAD") {
       all["Content-Length"] ??= String(sizeOfBody(body));
@@ -52,11 +63,41 @@ export class Writer {
     return new Response(bodyOf(body), { status, headers: all });
   }
 
-  #readyHeaders(headers: SharedHeaders): Headers {
+  #headersFor(headers: SharedHeaders): Headers {
     const ready = this.#ready.get(headers) ?? new Headers({ ...this.#common, ...headers.fields });
     this.#ready.set(headers, ready);
     return ready;
   }
+
+  /** The runtime adds `Date` to every answer but those to HEAD, which must have it as well. */
+  #headersForHead(headers: SharedHeaders): Headers {
+    const date = this.#date();
+    const ready = this.#readyForHead.get(headers);
+    if (ready === undefined) {
+      const made = new Headers({ Date: date, ...this.#common, ...headers.fields });
+      this.#readyForHead.set(headers, { headers: made, date });
+      return made;
+    }
+    if (ready.date !== date) {
+      ready.headers.set("Date", date);
+      ready.date = date;
+    }
+    return ready.headers;
+  }
+}
+
+/** `Date` as it is now (RFC 9110, 5.6.7), made once a second. */
+function dates(clock: Clock): () => string {
+  let second: number | undefined;
+  let text = "";
+  return () => {
+    const now = Math.floor(clock.nowMs() / 1000);
+    if (now !== second) {
+      second = now;
+      text = new Date(now * 1000).toUTCString();
+    }
+    return text;
+  };
 }
 
 /** For the usual answer, which has nothing of its own to add. */

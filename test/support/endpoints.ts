@@ -144,19 +144,37 @@ export async function blobStatus(
 /**
  * Waits for the line of the access log that says that a blob was mounted into `repository`.
  *
- * These clients never send a blob in the POST itself: a POST that made a blob was a mount. The
- * line may come a moment after the answer, since a log is written in batches.
+ * These clients never send a blob in the POST itself: a POST that made a blob was a mount.
  */
 export async function expectMounted(endpoint: Endpoint, repository: string): Promise<void> {
+  await expectAnswered(endpoint, { start: `POST /v2/${repository}/blobs/uploads/`, status: 201 });
+}
+
+interface LoggedAnswers {
+  /** Method and path, as far as it is known: `PUT /v2/team/app/manifests/`. */
+  readonly start: string;
+  readonly status: number;
+  readonly times?: number;
+}
+
+/**
+ * Waits until the access log says that requests beginning with `start` were answered with `status`
+ * so many times. A line may come a moment after the answer, since a log is written in batches.
+ */
+export async function expectAnswered(
+  endpoint: Endpoint,
+  { start, status, times = 1 }: LoggedAnswers,
+): Promise<void> {
   const begun = (): string[] =>
     endpoint.server
       .log()
       .split("\n")
-      .filter((line) => line.includes(`"POST /v2/${repository}/blobs/uploads/`));
-  const isMounted = (): boolean => begun().some((line) => / HTTP\/[\d.]+" 201 /.test(line));
+      .filter((line) => line.includes(`"${start}`));
+  const isAnswered = (): boolean =>
+    begun().filter((line) => line.includes(`" ${status} `)).length >= times;
   const endsAt = performance.now() + 5_000;
-  while (!isMounted() && performance.now() < endsAt) await Bun.sleep(50);
-  if (!isMounted()) throw new Error(`no blob was mounted:\n${begun().join("\n")}`);
+  while (!isAnswered() && performance.now() < endsAt) await Bun.sleep(50);
+  if (!isAnswered()) throw new Error(`not ${times} times ${status}:\n${begun().join("\n")}`);
 }
 
 export function sha256(bytes: Uint8Array | string): string {

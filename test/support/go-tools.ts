@@ -1,6 +1,6 @@
 /**
- * The two conformance suites of the OCI distribution specification, which come as Go modules and
- * are built here. Each function returns what went wrong, or undefined.
+ * What comes as Go modules and is built here: the two conformance suites of the OCI distribution
+ * specification, and regctl. Each function returns what went wrong, or undefined.
  */
 import { join } from "node:path";
 import { tryRun } from "./processes.ts";
@@ -25,6 +25,13 @@ export async function buildReleasedSuite(folder: string): Promise<string | undef
   return go(["test", "-c", "-trimpath", "-o", program, suite], {
     cwd: join(import.meta.dir, "..", "conformance", "released"),
     env: { GOFLAGS: "-mod=readonly", GOWORK: "off" },
+  });
+}
+
+/** A client whose uploads no other client here makes. */
+export async function buildRegctl(folder: string): Promise<string | undefined> {
+  return go(["install", "github.com/regclient/regclient/cmd/regctl@v0.11.7"], {
+    env: { GOBIN: folder },
   });
 }
 

@@ -11,7 +11,7 @@ import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { installPackages, packageVersion, unpackSuite } from "./debian.ts";
-import { buildConformanceRunner, buildReleasedSuite } from "./go-tools.ts";
+import { buildConformanceRunner, buildRegctl, buildReleasedSuite } from "./go-tools.ts";
 import { run, tryRun } from "./processes.ts";
 import { oncePerRun } from "./run-folder.ts";
 
@@ -119,6 +119,11 @@ const catalogue = {
     source: { from: "go", build: buildConformanceRunner, mayBeRefused: true },
     program: "conformance",
     versionArgs: [],
+  },
+  regctl: {
+    source: { from: "go", build: buildRegctl, mayBeRefused: true },
+    program: "regctl",
+    versionArgs: ["version", "--format", "{{.VCSTag}}"],
   },
   "conformance-1.1.1": {
     source: { from: "go", build: buildReleasedSuite, mayBeRefused: true },

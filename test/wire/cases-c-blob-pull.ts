@@ -40,6 +40,9 @@ const pullOnly: Authenticator = {
 };
 const asReader = { Authorization: "Basic cmVhZGVyOg==" };
 
+/** As every answer of a server with a clock has it (RFC 9110, 6.6.1). */
+const date = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
 export const blobPullCases: readonly WireCase[] = [
   {
     number: 23,
@@ -254,12 +257,26 @@ export const blobPullCases: readonly WireCase[] = [
   {
     number: 38,
     source: "D",
-    name: "a HEAD has no body, found or not",
+    name: "a HEAD has no body, found or not, and the date that a GET has",
     steps: [
       ...pushBlob("foo", hello),
-      { method: "HEAD", path: url, status: 200, text: "" },
-      { method: "HEAD", path: `/v2/foo/blobs/${unknownDigest}`, status: 404, text: "" },
-      { method: "HEAD", path: "/v2/foo/manifests/none", status: 404, text: "" },
+      get(url, 200, { answers: { date } }),
+      { method: "HEAD", path: url, status: 200, answers: { date }, text: "" },
+      {
+        method: "HEAD",
+        path: url,
+        headers: { "if-none-match": `"${hello.digest}"` },
+        status: 304,
+        answers: { date },
+        text: "",
+      },
+      ...[`/v2/foo/blobs/${unknownDigest}`, "/v2/foo/manifests/none"].map((path) => ({
+        method: "HEAD",
+        path,
+        status: 404,
+        answers: { date },
+        text: "",
+      })),
     ],
   },
 ];
