@@ -1,6 +1,7 @@
 import { Database as Connection } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ColumnType, Generated } from "kysely";
@@ -286,6 +287,26 @@ describe("a SQLite file", () => {
       expect(refused).toContain(`cannot open the database ${path}: file is not a database`);
       expect(refused).toContain(advice);
     }
+  });
+
+  test("in another user's folder is refused with whose it is, and what to do", () => {
+    const locked = join(folder, "locked");
+    mkdirSync(locked);
+    writeFileSync(join(locked, "theirs.sqlite"), "");
+    chmodSync(join(locked, "theirs.sqlite"), 0o444);
+    chmodSync(folder, 0o755);
+    chmodSync(locked, 0o555);
+    const refusal = (name: string): string => {
+      const path = JSON.stringify(join(locked, name));
+      // Root may write everywhere, so a process without its rights asks, once it has loaded the program.
+      const program = `import { openSqlite } from ${JSON.stringify(join(import.meta.dir, "sqlite.ts"))};
+        if (process.geteuid() === 0) { process.setgid(65532); process.setuid(65532); }
+        await openSqlite(${path}, { migrations: [], durability: "derived", refuse: String }).catch(({ message }) => console.log(message));`;
+      return spawnSync(process.execPath, ["-e", program], { encoding: "utf8" }).stdout;
+    };
+    expect(refusal("new.sqlite")).toContain(`may not write to ${locked}, which belongs to user`);
+    chmodSync(locked, 0o777);
+    expect(refusal("theirs.sqlite")).toContain(`may not write to ${locked}/theirs.sqlite, which`);
   });
 
   test("is read while another process writes", async () => {

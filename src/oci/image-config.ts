@@ -1,3 +1,5 @@
+import { isObject, type JsonObject } from "./strict-json.ts";
+
 /** What Berth shows of an image, from its config blob (image-spec, config). */
 export interface ImageConfig {
   readonly os?: string;
@@ -35,7 +37,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig | undefined {
   };
 }
 
-function parseObject(bytes: Uint8Array): Record<string, unknown> | undefined {
+function parseObject(bytes: Uint8Array): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
     return isObject(value) ? value : undefined;
@@ -45,7 +47,7 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> | undefined {
 }
 
 function stringMember<Key extends string>(
-  object: Record<string, unknown>,
+  object: JsonObject,
   key: Key,
 ): { readonly [K in Key]?: string } {
   const value = object[key];
@@ -55,7 +57,7 @@ function stringMember<Key extends string>(
   return member;
 }
 
-function stringEntries(object: Record<string, unknown>): Readonly<Record<string, string>> {
+function stringEntries(object: JsonObject): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, textOf(value)]));
 }
 
@@ -63,14 +65,10 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-function asObject(value: unknown): Record<string, unknown> {
+function asObject(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 
 function asList(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -9,7 +9,7 @@ import {
 } from "./media-type.ts";
 import type { Platform } from "./platform.ts";
 import { RegistryError } from "./problems.ts";
-import { parseStrictJson } from "./strict-json.ts";
+import { isObject, type JsonObject, parseStrictJson, refuse } from "./strict-json.ts";
 
 /**
  * What a registry needs to know of a manifest. The bytes stay what the client sent: this is
@@ -31,8 +31,6 @@ export interface Manifest {
 
 /** More descriptors than any known tool writes; a registry has to look at each. */
 const descriptorsMax = 10_000;
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a manifest of one of the four media types that Berth stores.
@@ -180,12 +178,4 @@ function optionalString(object: JsonObject, key: string): string | undefined {
 
 function asObject(value: unknown, path: string): JsonObject {
   return isObject(value) ? value : refuse(`${path} is not an object`);
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function refuse(why: string): never {
-  throw new RegistryError("manifestInvalid", { why });
 }

@@ -195,6 +195,13 @@ function foldCase(key: string): string {
   return key.replaceAll("\u017F", "s").replaceAll("\u212A", "k").toLowerCase();
 }
 
-function refuse(why: string): never {
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** @throws {RegistryError} `manifestInvalid`. */
+export function refuse(why: string): never {
   throw new RegistryError("manifestInvalid", { why });
 }

@@ -79,9 +79,11 @@ class Planner {
   }
 
   async #addChild(digest: Digest, plan: Plan): Promise<void> {
-    const { lookup, reader } = this.#context;
+    const { links, lookup, reader } = this.#context;
     if (!this.#keeps.has(digest)) return;
-    if ((await lookup.findManifest(this.#name, digest)) !== undefined) return;
+    if ((await lookup.findManifest(this.#name, digest)) !== undefined) {
+      return links.settleRevision(this.#name, digest);
+    }
     // Buildkit's older cache indexes have layers for children. Out of the trash first: bytes that
     // cannot be read just now would pass for a layer, and the index would lose its image.
     await lookup.content(digest);

@@ -219,6 +219,7 @@ export class Undo {
     const done = (outcome: RestoreOutcome): Restored => ({ name, tag, digest, outcome });
     const current = (await this.#context.lookup.findTag(name, tag))?.digest;
     if (current === digest) {
+      await this.#context.links.settleTag(name, tag);
       await this.#forget(wanted);
       return done({ kind: "unchanged" });
     }
@@ -254,8 +255,9 @@ export class Undo {
     keeps: ReadonlySet<Digest>,
     actor: Actor,
   ): Promise<RestoreOutcome> {
-    const { lookup, activity, clock } = this.#context;
+    const { links, lookup, activity, clock } = this.#context;
     if ((await lookup.findManifest(name, digest)) !== undefined) {
+      await links.settleRevision(name, digest);
       await this.#forget({ name, digest });
       return { kind: "unchanged" };
     }

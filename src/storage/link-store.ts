@@ -85,6 +85,11 @@ export class LinkStore {
     return { digest, modifiedAtMs: written.modifiedAtMs, stamp: written.stamp };
   }
 
+  /** Makes sure that a link which is there outlives a power cut, whoever wrote it. */
+  async settleTag(name: RepositoryName, tag: Tag): Promise<void> {
+    await this.#objects.settle(tagCurrentKey(name, tag));
+  }
+
   /**
    * Makes sure that a tag which is gone does not come back with a power cut, whoever removed it;
    * false when its link is there.
@@ -120,7 +125,7 @@ export class LinkStore {
     await this.#write(revisionLinkKey(name, digest), digest);
   }
 
-  /** Makes sure that a link which is there outlives a power cut, whoever wrote it. */
+  /** As `settleTag`. */
   async settleRevision(name: RepositoryName, digest: Digest): Promise<void> {
     await this.#objects.settle(revisionLinkKey(name, digest));
   }
@@ -148,7 +153,7 @@ export class LinkStore {
     await this.#write(layerLinkKey(name, digest), digest);
   }
 
-  /** Makes sure that a link which is there outlives a power cut, whoever wrote it. */
+  /** As `settleTag`. */
   async settleLayer(name: RepositoryName, digest: Digest): Promise<void> {
     await this.#objects.settle(layerLinkKey(name, digest));
   }

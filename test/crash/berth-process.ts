@@ -1,5 +1,5 @@
 /** Berth from these sources as a process of its own, to be killed and started again. */
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { version } from "../../src/cli/version.ts";
@@ -18,6 +18,13 @@ import {
 export interface BerthOptions {
   readonly dataFolder: string;
   readonly config?: RegistryConfig;
+}
+
+/** How long a start took until it answered. */
+export interface StartTime {
+  readonly tookMs: number;
+  /** Without what its main thread waited for a processor that others had: what it took by itself. */
+  readonly ownMs: number;
 }
 
 const pollMs = 4;
@@ -54,11 +61,11 @@ export class BerthProcess {
   }
 
   /**
-   * Starts the process and returns how long it took until it answered, in milliseconds.
+   * Starts the process and waits until it answers.
    *
    * @throws when it ends before, with its log.
    */
-  async start(): Promise<number> {
+  async start(): Promise<StartTime> {
     const startedAt = performance.now();
     this.spawn();
     for (;;) {
@@ -69,7 +76,7 @@ export class BerthProcess {
         () => false,
       );
       const tookMs = performance.now() - startedAt;
-      if (isReady) return tookMs;
+      if (isReady) return { tookMs, ownMs: tookMs - waitedMs(this.pid) };
       if (this.#child?.exitCode !== null || tookMs > readyMsMax) {
         throw new Error(`the registry did not start:\n${this.log().slice(-4_000)}`);
       }
@@ -122,4 +129,12 @@ export class BerthProcess {
     this.#child = undefined;
     return child.exitCode;
   }
+}
+
+/** How long the main thread of a process has been ready to run and was not; zero where nobody counts. */
+function waitedMs(pid: number): number {
+  const path = `/proc/${pid}/schedstat`;
+  if (!existsSync(path)) return 0;
+  const [, waitedNs = "0"] = readFileSync(path, "utf8").split(" ");
+  return Number(waitedNs) / 1e6;
 }

@@ -12,6 +12,11 @@ export interface DiskScenario {
   readonly run: (client: NotedClient) => Promise<void>;
   /** What the client does when the registry is back; must succeed. */
   readonly recover?: (client: NotedClient) => Promise<void>;
+  /**
+   * True when what is committed to the records is there after a power cut, which then ends within
+   * a day: for what they promise. Otherwise they are lost too, and it ends after a year.
+   */
+  readonly hasRecords?: boolean;
   /** True when nothing that no manifest needs may be left after `recover`. */
   readonly isCleanAfter?: boolean;
 }

@@ -4,6 +4,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import type { LogFields, Logger } from "../../src/base/logger.ts";
 import type { Random } from "../../src/base/random.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import type { DatabaseLocation } from "../../src/database/database.ts";
 import { proxyTrust } from "../../src/http/forwarded.ts";
 import { Wire } from "../../src/http/wire.ts";
 import { type OpenRegistry, openRegistry } from "../../src/server/open-registry.ts";
@@ -24,6 +25,8 @@ export interface InProcessOptions {
   readonly rootFolder?: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** In memory, and so empty, when it is left out. */
+  readonly records?: DatabaseLocation;
   /** False leaves the metadata behind the storage, as in the first moments after a start. */
   readonly isAdopted?: boolean;
 }
@@ -43,7 +46,10 @@ export interface WireCall {
   readonly body?: Uint8Array | ReadableStream<Uint8Array>;
 }
 
-/** Opens a registry with databases that are new and in memory, so the storage says everything. */
+/**
+ * Opens a registry with metadata that are new and in memory, so the storage says everything; the
+ * records too, unless they are handed in.
+ */
 export async function openInProcess(options: InProcessOptions): Promise<InProcess> {
   const { fileSystem, clock, random, rootFolder = "/registry" } = options;
   const errors: string[] = [];
@@ -58,7 +64,7 @@ export async function openInProcess(options: InProcessOptions): Promise<InProces
   const opened = await openRegistry({
     storage: { kind: "opened", objects },
     metadata: { kind: "sqlite", path: ":memory:" },
-    records: { kind: "sqlite", path: ":memory:" },
+    records: options.records ?? { kind: "sqlite", path: ":memory:" },
     policy: registryPolicy(config),
     clock,
     random,

@@ -1,6 +1,7 @@
 /** `kill -9` at random points of a load of pushes, deletions and moved tags, and of the start. */
 import { join } from "node:path";
 import { removeFolder, temporaryFolder } from "../support/run-folder.ts";
+import type { StartTime } from "./berth-process.ts";
 import { percentile } from "./percentile.ts";
 import { atLeast, type Figure, type Rig, type RigOptions } from "./rig.ts";
 import { Trial } from "./trial.ts";
@@ -50,17 +51,28 @@ async function strike(dataFolder: string, options: RigOptions): Promise<readonly
     if (kills % 10 === 0) say(`${kills} kills, ${trial.pushes} pushes`);
   }
   await trial.end();
-  const readyMs = percentile(trial.readyMs, 0.95);
+  const ready = (time: keyof StartTime): number =>
+    percentile(
+      trial.starts.map((start) => start[time]),
+      0.95,
+    );
+  const ownMs = ready("ownMs");
   return [
     atLeast("kills", kills, wanted.kills),
     atLeast("pushes acknowledged", trial.pushes, wanted.pushes),
     ...trial.figures(),
     {
       name: "ready again, 95th percentile, ms",
-      value: Math.round(readyMs),
+      value: Math.round(ownMs),
       target: "< 1,000",
       // The short form runs beside other tests: it asks for no speed.
-      holds: form === "short" || readyMs < readyMsMax,
+      holds: form === "short" || ownMs < readyMsMax,
+    },
+    {
+      name: "the same with waits for a processor that others had, ms",
+      value: Math.round(ready("tookMs")),
+      target: "",
+      holds: true,
     },
   ];
 }

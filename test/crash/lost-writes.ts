@@ -2,6 +2,7 @@ import { collectScenarios } from "./collect-scenarios.ts";
 import { diskScenarios, type NamedScenario } from "./disk-scenarios.ts";
 import { type AlsoWrong, searchPowerCuts } from "./power-cut-search.ts";
 import { type Figure, none, type Rig, type RigOptions } from "./rig.ts";
+import { undoScenarios } from "./undo-scenarios.ts";
 
 /** How far a search goes. */
 interface Reach {
@@ -27,6 +28,7 @@ const shortScenarios: ReadonlySet<string> = new Set([
   "upload that is resumed",
   "push beside a deletion",
   "collect a deleted image",
+  "undo of a deletion, after collection",
 ]);
 
 /** Of slow scenarios: as many disks as the others have in the same time. */
@@ -43,7 +45,7 @@ export const lostWrites: Rig = {
   name: "lost-writes",
   fault: "simulated disk: every operation × subsets of what was not synced",
   run: (options) => {
-    const scenarios = [...diskScenarios, ...collectScenarios].filter(
+    const scenarios = [...diskScenarios, ...collectScenarios, ...undoScenarios].filter(
       ({ name }) => options.form === "long" || shortScenarios.has(name),
     );
     return new Search(options).run(scenarios);

@@ -1,13 +1,15 @@
 import type { Digest } from "../../src/oci/digest.ts";
 import { RegistryError } from "../../src/oci/problems.ts";
 import { nameOf, tagOf } from "../../src/oci/test-support.ts";
+import type { Restored, Undo } from "../../src/registry/undo.ts";
 import type { UploadKey } from "../../src/registry/uploads.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
 import { Collecting, type PassingClock } from "./collecting.ts";
 import { absent, blobKeyOf, type Key, manifestKey, type Oracle, tagKey } from "./model-oracle.ts";
 import type { ImageSample, Sample } from "./samples.ts";
 
-const there = "there";
+/** The value of a manifest or blob that is. */
+export const there = "there";
 const owner = "";
 
 export interface NotedClientOptions {
@@ -144,6 +146,31 @@ export class NotedClient {
     });
   }
 
+  /** With all its tags, as one operation. */
+  async removeWhole(name: string, keys: readonly Key[]): Promise<void> {
+    const changes = Object.fromEntries(keys.map((key) => [key, absent]));
+    await this.#noted(changes, () =>
+      this.opened.registry.removals.remove([{ kind: "repository", name: nameOf(name) }], {}),
+    );
+  }
+
+  /**
+   * Takes a deletion back, or the move of a tag.
+   *
+   * @throws {NotTakenBack} when some of it cannot be had any more.
+   */
+  async takeBack(
+    changes: Readonly<Record<Key, string>>,
+    restore: (undo: Undo) => Promise<readonly Restored[]>,
+  ): Promise<void> {
+    await this.#noted(changes, async () => {
+      const restored = await restore(this.opened.registry.undo);
+      const isBack = ({ outcome: { kind } }: Restored): boolean =>
+        kind === "restored" || kind === "unchanged";
+      if (!restored.every(isBack)) throw new NotTakenBack(restored, !restored.some(isBack));
+    });
+  }
+
   /** Asks whether the blob is there, as clients do before they upload it; it must be. */
   async head(name: string, { digest }: Sample): Promise<void> {
     await this.#noted({ [blobKeyOf(name, digest)]: there }, () =>
@@ -201,4 +228,15 @@ export function unlessUnknown(error: unknown): undefined {
 // A copy: the registry gives the memory of what it has stored back.
 async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes.slice();
+}
+
+export class NotTakenBack extends Error {
+  override readonly name = "NotTakenBack";
+  /** False when a part of it is there again. */
+  readonly isNothingBack: boolean;
+
+  constructor(restored: readonly Restored[], isNothingBack: boolean) {
+    super(`not taken back: ${Bun.inspect(restored)}`);
+    this.isNothingBack = isNothingBack;
+  }
 }

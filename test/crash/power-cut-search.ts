@@ -1,6 +1,7 @@
 /** Cuts the power at every operation of a scenario, and looks at every disk that may be left. */
 import type { FileSystem } from "../../src/storage/drivers/file-system.ts";
 import type { PassingClock } from "./collecting.ts";
+import { CommittedRecords, type RecordsCopy } from "./committed-records.ts";
 import type { DiskScenario, NamedScenario } from "./disk-scenarios.ts";
 import { type InProcess, openInProcess } from "./in-process.ts";
 import { intercepted } from "./intercepted-file-system.ts";
@@ -43,6 +44,9 @@ interface Moment {
   readonly frozen: FrozenDisk;
   readonly allowed: Allowed;
   readonly after: string;
+  readonly atMs: number;
+  /** Where the scenario has them. */
+  readonly records: RecordsCopy | undefined;
 }
 
 /** A millisecond a look, so that no two changes have the same time. */
@@ -64,8 +68,9 @@ class TickingClock implements PassingClock {
 }
 
 const startMs = 1_800_000_000_000;
+const dayMs = 24 * 3_600_000;
 /** After every scenario; and so long after, a temporary file is known to be nobody's. */
-const restartMs = startMs + 365 * 24 * 3_600_000;
+const restartMs = startMs + 365 * dayMs;
 
 export async function searchPowerCuts(options: SearchOptions): Promise<SearchResult> {
   const random = new SeededRandom(options.seed);
@@ -78,10 +83,10 @@ export async function searchPowerCuts(options: SearchOptions): Promise<SearchRes
     const choices = { max: options.choicesMax, isBrief: options.also !== undefined, random };
     for (const choice of choicesOf(moment.frozen, choices)) {
       const root = afterPowerCut(moment.frozen, choice);
-      const fingerprint = `${fingerprintOf(root)} ${allowed}`;
+      const fingerprint = `${fingerprintOf(root)} ${moment.records?.version} ${allowed}`;
       if (seen.has(fingerprint)) continue;
       seen.add(fingerprint);
-      const problems = await problemsAfter(root, moment.allowed, scenario);
+      const problems = await problemsAfter(root, moment, scenario);
       for (const problem of problems) {
         violations.push(`${options.scenario.name}, after ${moment.after}: ${problem}`);
       }
@@ -103,17 +108,26 @@ async function record(
   const clock = new TickingClock(startMs);
   const oracle = new Oracle();
   const moments: Moment[] = [];
+  using records = scenario.hasRecords === true ? new CommittedRecords() : undefined;
   let isRecording = false;
   const note = (after: string): void => {
     if (!isRecording) return;
-    moments.push({ frozen: freeze(disk.root, random), allowed: oracle.allowed(), after });
+    const [allowed, atMs] = [oracle.allowed(), clock.nowMs()];
+    const now = { allowed, atMs, records: records?.copy() };
+    const last = moments.at(-1);
+    // What was committed meanwhile was so before this operation, if every one is noted.
+    if (also === undefined && last !== undefined && last.records !== now.records) {
+      moments.push({ ...now, frozen: last.frozen, after: "a commit" });
+    }
+    moments.push({ ...now, frozen: freeze(disk.root, random), after });
   };
   const onChange = (operation: string): void => {
     if (also === undefined) note(operation);
   };
   const disk = new SimulatedDisk({ clock, ignored, onChange });
   const clientOn = async (fileSystem: FileSystem): Promise<NotedClient> => {
-    const opened = await openInProcess({ fileSystem, clock, random });
+    const location = records === undefined ? {} : { records: records.location };
+    const opened = await openInProcess({ fileSystem, clock, random, ...location });
     return new NotedClient({ opened, oracle, clock, onAnswer: () => note("an answer") });
   };
   const during = async (
@@ -175,17 +189,19 @@ const reading: ReadonlySet<string> = new Set([
 
 async function problemsAfter(
   root: FolderNode,
-  allowed: Allowed,
+  { allowed, ...moment }: Moment,
   { recover, isCleanAfter = false }: DiskScenario,
 ): Promise<readonly string[]> {
   const onDisk = problemsOnDisk(root);
   if (onDisk.length > 0) return onDisk;
-  const clock = new TickingClock(restartMs);
+  using records = moment.records === undefined ? undefined : new CommittedRecords(moment.records);
+  const clock = new TickingClock(records === undefined ? restartMs : moment.atMs + dayMs);
   const disk = new SimulatedDisk({ clock }, root);
   const random = new SeededRandom(1);
   let registry: InProcess | undefined;
   try {
-    registry = await openInProcess({ fileSystem: disk, clock, random });
+    const location = records === undefined ? {} : { records: records.location };
+    registry = await openInProcess({ fileSystem: disk, clock, random, ...location });
     const problems = [...(await problemsServed(registry, allowed))];
     for (const { path } of filesOn(disk.root)) {
       if (path.includes("/berth/tmp/")) problems.push(`${path} was left`);

@@ -5,7 +5,7 @@
  */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
-import { type BerthOptions, BerthProcess } from "./berth-process.ts";
+import { type BerthOptions, BerthProcess, type StartTime } from "./berth-process.ts";
 import { ageTemporaryFiles, checkDisk, remaining } from "./disk-check.ts";
 import { Journal } from "./journal.ts";
 import { Oracle } from "./oracle.ts";
@@ -32,7 +32,7 @@ export class Trial implements AsyncDisposable {
   readonly oracle: Oracle;
   readonly client: RegistryClient;
   readonly pushers: readonly Pusher[];
-  readonly readyMs: number[] = [];
+  readonly starts: StartTime[] = [];
   readonly lost: string[] = [];
   readonly corrupt: string[] = [];
   readonly broken: string[] = [];
@@ -82,7 +82,7 @@ export class Trial implements AsyncDisposable {
     const { dataFolder } = this.berth;
     const disk = checkDisk(dataFolder);
     const temporary = ageTemporaryFiles(dataFolder);
-    this.readyMs.push(await this.berth.start());
+    this.starts.push(await this.berth.start());
     const served = await this.oracle.verify(this.client);
     const fsck = await this.berth.command("fsck");
     const mark = (line: string): string => `${label}: ${line}`;

@@ -84,7 +84,12 @@ export const uploadCases: readonly WireCase[] = [
     name: "DELETE gives a session up",
     steps: [
       beginUpload("foo"),
-      { method: "DELETE", path: "<location>", status: 204 },
+      {
+        method: "DELETE",
+        path: "<location>",
+        status: 204,
+        answers: { "docker-upload-uuid": /^[0-9a-f-]{36}$/ },
+      },
       get("<location>", 404, { code: "BLOB_UPLOAD_UNKNOWN" }),
       { method: "DELETE", path: "<location>", status: 404, code: "BLOB_UPLOAD_UNKNOWN" },
     ],

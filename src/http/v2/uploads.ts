@@ -82,7 +82,7 @@ export const uploadStatus: Handler<"uploadStatus"> = async (route, exchange) => 
 /** `DELETE <upload>`: give it up (end-14). */
 export const uploadCancel: Handler<"uploadCancel"> = async (route, exchange) => {
   await exchange.registry.uploads.cancel(keyOf(route, exchange));
-  return emptyReply(204);
+  return emptyReply(204, { "Docker-Upload-UUID": route.id });
 };
 
 async function tryMount(

@@ -1,7 +1,7 @@
 import { backUp } from "../backup/backup.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { rateIn } from "./rate.ts";
-import { countText } from "./text.ts";
+import { countText, sizeText } from "./text.ts";
 
 /** `berth backup DIR [--full-copy] [--rate N]` */
 export async function backup(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
@@ -22,7 +22,7 @@ export async function backup(parts: CommandParts, args: CommandArguments): Promi
   ];
   print(`${targetFolder}: ${counts.join(", ")}`);
   print(
-    `${blobs} blobs: ${result.copiedBlobs} copied (${(result.copiedBytes / 1e6).toFixed(1)} MB), ` +
+    `${blobs} blobs: ${result.copiedBlobs} copied (${sizeText(result.copiedBytes)}), ` +
       `${result.linkedBlobs} linked, ${result.removedBlobs} removed; the others were there`,
   );
   if (result.linkedBlobs > 0) {

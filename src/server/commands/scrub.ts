@@ -8,6 +8,7 @@ import {
   refuseWhenReadOnly,
 } from "./command.ts";
 import { rateIn } from "./rate.ts";
+import { sizeText } from "./text.ts";
 
 /**
  * `berth scrub [--full-speed | --rate N] [--continue]`: hashes every blob again, and ends with 1
@@ -89,12 +90,8 @@ async function printQuarantine(
 }
 
 function countsOf({ blobs, bytes, corrupt, unreadable }: ScrubState): string {
-  const counts = `${blobs} blobs, ${sizeOf(bytes)}, ${corrupt} damaged`;
+  const counts = `${blobs} blobs, ${sizeText(bytes)}, ${corrupt} damaged`;
   return unreadable === 0 ? counts : `${counts}, ${unreadable} unreadable`;
-}
-
-function sizeOf(bytes: number): string {
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
 /** Digests are spread evenly, so the place of the last one says how much is done. */
