@@ -75,9 +75,8 @@ async function applyToStore(store: MetadataStore, it: Step): Promise<void> {
 }
 
 function applyToModel(models: Map<string, Model>, it: Step): void {
-  const isRecording = it.kind === "push" || it.kind === "manifest" || it.kind === "blob";
   if (it.kind === "removeRepository") models.delete(it.repository);
-  if (isRecording && !models.has(it.repository)) {
+  else if (!models.has(it.repository)) {
     models.set(it.repository, { tags: new Map(), manifests: new Set(), blobs: new Set() });
   }
   const model = models.get(it.repository);

@@ -79,6 +79,20 @@ export function metadataReplaceSuite(name: string, open: () => Promise<MetadataS
       expect(await store.findTag(app, tagOf("kept"))).toBeUndefined();
     });
 
+    const removals: Readonly<Record<string, () => Promise<void>>> = {
+      tag: () => store.removeTag(app, tagOf("kept")),
+      manifest: () => store.removeManifest(app, kept.digest),
+      blob: () => store.removeBlob(app, digestOfText("kept blob")),
+    };
+    for (const [what, remove] of Object.entries(removals)) {
+      test(`a ${what} that is removed before its repository is recorded does not come back`, async () => {
+        const { revision } = await store.snapshotOf(app);
+        await remove();
+        expect(await store.replaceRepository(app, content, revision)).toBe(false);
+        expect(await store.listTags(app, { limit: 10 })).toEqual([]);
+      });
+    }
+
     test("a manifest that is read with more facts than before is recorded anew", async () => {
       const config = { os: "linux", labels: { a: "b" }, diffIds: ["x"], instructions: ["RUN y"] };
       const richer = imageRecord("kept", { config });

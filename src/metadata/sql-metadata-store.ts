@@ -183,7 +183,7 @@ class SqlMetadataStore implements MetadataStore {
   }
 
   removeBlob(repository: RepositoryName, digest: Digest): Promise<void> {
-    return this.#remove(repository, (transaction, id) =>
+    return this.#record(repository, (transaction, id) =>
       this.#recorder.unlinkBlobs(transaction, id, [digest]),
     );
   }
@@ -210,14 +210,14 @@ class SqlMetadataStore implements MetadataStore {
   }
 
   removeManifest(repository: RepositoryName, digest: Digest): Promise<void> {
-    return this.#remove(repository, async (transaction, id) => {
+    return this.#record(repository, async (transaction, id) => {
       await this.#recorder.removeTagsOf(transaction, id, digest);
       await this.#recorder.removeManifests(transaction, id, [digest]);
     });
   }
 
   removeTag(repository: RepositoryName, tag: Tag): Promise<void> {
-    return this.#remove(repository, (transaction, id) =>
+    return this.#record(repository, (transaction, id) =>
       this.#recorder.removeTags(transaction, id, [tag]),
     );
   }
@@ -278,23 +278,15 @@ class SqlMetadataStore implements MetadataStore {
     return this.#database.close();
   }
 
+  /**
+   * A removal makes the repository's row as well: somebody may have read the layout before it and
+   * be about to record all of that, and only the revision tells that it is outdated.
+   */
   #record(
     repository: RepositoryName,
     write: (transaction: Transaction, id: RowId) => Promise<void>,
   ): Promise<void> {
     return this.#database.transaction(async (transaction) => {
-      await write(transaction, await this.#recorder.touchRepository(transaction, repository));
-    });
-  }
-
-  /** Like `#record`, but what is not there to be removed from is not made. */
-  #remove(
-    repository: RepositoryName,
-    write: (transaction: Transaction, id: RowId) => Promise<void>,
-  ): Promise<void> {
-    return this.#database.transaction(async (transaction) => {
-      const row = await transaction.first(this.#lookups.findRepository, { repository });
-      if (row === undefined) return;
       await write(transaction, await this.#recorder.touchRepository(transaction, repository));
     });
   }

@@ -157,7 +157,11 @@ export class Removals {
           };
           await noteRemoval({ ...event }, this.#context, () => activity.recordTagEvent(event));
         }
-        await recordRemoval(name, this.#context, () => metadata.removeTag(name, tag));
+        await recordRemoval(name, this.#context, async () => {
+          // Whoever asks for names that never were makes no row.
+          if (isRemoved || (await metadata.hasRepository(name)))
+            await metadata.removeTag(name, tag);
+        });
         if (!isRemoved) throw new RegistryError("manifestUnknown", { reference: tag, name });
         this.#report("a tag was deleted", { name, tag, digest: before?.digest }, order);
       }),
