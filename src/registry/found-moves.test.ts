@@ -97,6 +97,45 @@ describe("the history of a tag has what nobody recorded", () => {
       ).toMatchObject({ digest: two, outcome: { kind: "restored" } });
     }));
 
+  for (const next of ["another push", "a deletion"] as const) {
+    test(`${next} comes before the comparison finds what another program did`, () =>
+      restartable(async (start) => {
+        const first = await start();
+        await first.adopt();
+        const one = await first.image(app, "one", { tag: "v1" });
+        const two = await first.image(app, "two");
+        await first.links.writeTag(app, v1, two);
+        const second = await start();
+        const reference = { kind: "tag", tag: v1 } as const;
+        const after =
+          next === "a deletion"
+            ? void (await second.registry.manifests.remove(app, reference, {}))
+            : await second.image(app, "three", { tag: "v1" });
+        await second.adopt();
+        expect(await historyOf(second)).toEqual([
+          { before: two, after, isFound: false },
+          { before: one, after: two, isFound: true },
+          { before: undefined, after: one, isFound: false },
+        ]);
+      }));
+  }
+
+  test("a crash left an event without its row, then another program moved the tag", () =>
+    restartable(async (start) => {
+      const first = await start();
+      await first.adopt();
+      const one = await first.image(app, "one", { tag: "v1" });
+      const three = await first.image(app, "three");
+      first.metadata.recordTag = crash;
+      expect(first.image(app, "two", { tag: "v1" })).rejects.toThrow("killed");
+      await first.links.writeTag(app, v1, three);
+      const second = await start();
+      await second.adopt();
+      const [found, moved] = await historyOf(second);
+      expect(moved).toMatchObject({ before: one, isFound: false });
+      expect(found).toEqual({ before: moved?.after, after: three, isFound: true });
+    }));
+
   test("a volume that is new to the metadata has no history", () =>
     restartable(async (start) => {
       const first = await start();

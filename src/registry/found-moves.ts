@@ -45,32 +45,62 @@ export async function recordFoundMoves(
     await Promise.all(
       differing
         .slice(start, start + tagsAtOnce)
-        .map((tag) => recordFoundMove(name, { tag, known: recorded.tags.get(tag)?.digest }, parts)),
+        .map((tag) =>
+          parts.locks.exclusive(tagLock(name, tag), () =>
+            addFoundMove(name, { tag, known: recorded.tags.get(tag)?.digest }, parts),
+          ),
+        ),
     );
   }
 }
 
-async function recordFoundMove(
+/**
+ * The same for one tag that is about to get another event; the caller holds its lock.
+ *
+ * Until its repository has been compared, what was missed is not in the history yet, and it would
+ * never come to it: afterwards the newest event agrees with the layout.
+ */
+export async function recordMissedMove(
   name: RepositoryName,
-  { tag, known }: { readonly tag: Tag; readonly known: Digest | undefined },
-  { links, activity, locks, clock }: Parts,
+  tag: Tag,
+  { adoption, ...parts }: Omit<Parts, "locks"> & { readonly adoption: Comparing },
 ): Promise<void> {
-  // Under the tag's lock: whoever moves it now has written down both or nothing of it.
-  await locks.exclusive(tagLock(name, tag), async () => {
-    const link = await links.readTag(name, tag);
-    // A link that is there and cannot be read is a scar, not a deletion.
-    if (link === undefined && (await links.stampOfTag(name, tag)) !== undefined) return;
-    const [newest] = await activity.listTagEvents(name, { tag, limit: 1 });
-    const before = known ?? newest?.after;
-    const after = link?.digest;
-    if (before === after || (newest !== undefined && newest.after === after)) return;
-    await activity.recordTagEvent({
-      repository: name,
-      tag,
-      ...(before !== undefined && { before }),
-      ...(after !== undefined && { after }),
-      atMs: Math.min(clock.nowMs(), link?.modifiedAtMs ?? Infinity),
-      by: foundByComparison,
-    });
+  if (adoption.isCurrent(name)) return;
+  const events = await parts.activity.listTagEvents(name, { tag, limit: 1 });
+  // What a tag of a fresh volume has been before nobody knows.
+  if (events.length > 0) await addFoundMove(name, { tag, known: undefined }, parts);
+}
+
+interface Comparing {
+  isCurrent(name: RepositoryName): boolean;
+}
+
+interface Suspect {
+  readonly tag: Tag;
+  /** What the metadata say. */
+  readonly known: Digest | undefined;
+}
+
+/** The caller holds the tag's lock: whoever moves it has written down both or nothing of it. */
+async function addFoundMove(
+  name: RepositoryName,
+  { tag, known }: Suspect,
+  { links, activity, clock }: Omit<Parts, "locks">,
+): Promise<void> {
+  const link = await links.readTag(name, tag);
+  // A link that is there and cannot be read is a scar, not a deletion.
+  if (link === undefined && (await links.stampOfTag(name, tag)) !== undefined) return;
+  const [newest] = await activity.listTagEvents(name, { tag, limit: 1 });
+  // The event of a crash may be there without its row: the history goes on from its own end.
+  const before = newest === undefined ? known : newest.after;
+  const after = link?.digest;
+  if (before === after) return;
+  await activity.recordTagEvent({
+    repository: name,
+    tag,
+    ...(before !== undefined && { before }),
+    ...(after !== undefined && { after }),
+    atMs: Math.min(clock.nowMs(), link?.modifiedAtMs ?? Infinity),
+    by: foundByComparison,
   });
 }

@@ -3,6 +3,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Tag } from "../oci/tag.ts";
 import type { Actor } from "./actor.ts";
 import type { RegistryContext } from "./context.ts";
+import { recordMissedMove } from "./found-moves.ts";
 import { findMovable } from "./immutable-tags.ts";
 import { repositoryLock, tagLock } from "./lock-keys.ts";
 import { record } from "./recording.ts";
@@ -37,6 +38,7 @@ export async function moveTag(move: TagMove, context: RegistryContext): Promise<
     locks.exclusive(tagLock(name, tag), async () => {
       const before = (await findMovable(move, context))?.digest;
       if (move.mayReplace?.(before) === false) return { before, isMoved: false };
+      await recordMissedMove(name, tag, context);
       const link = await links.writeTag(name, tag, digest);
       await record(name, context, async () => {
         await activity.recordTagEvent({

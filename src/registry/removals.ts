@@ -9,6 +9,7 @@ import type { Link } from "../storage/link-store.ts";
 import type { Actor } from "./actor.ts";
 import type { RegistryContext } from "./context.ts";
 import { isDatabaseFailure, isStorageFull } from "./database-failure.ts";
+import { recordMissedMove } from "./found-moves.ts";
 import { findMovable } from "./immutable-tags.ts";
 import { type Kept, keptFor } from "./kept.ts";
 import { lockTrash } from "./lock-digests.ts";
@@ -146,6 +147,8 @@ export class Removals {
         if (seen !== undefined && !isSame(await links.readTag(name, tag), seen)) return;
         const before = await findMovable({ name, tag, digest: undefined }, this.#context);
         if (before !== undefined) await this.#keep({ ...before, name, tag, known }, order);
+        const missed = () => recordMissedMove(name, tag, this.#context);
+        await noteRemoval({ repository: name, tag }, this.#context, missed);
         const isRemoved = await record(name, this.#context, () => links.removeTag(name, tag));
         if (isRemoved) {
           const event: TagEvent = {
@@ -159,8 +162,8 @@ export class Removals {
         }
         await recordRemoval(name, this.#context, async () => {
           // Whoever asks for names that never were makes no row.
-          if (isRemoved || (await metadata.hasRepository(name)))
-            await metadata.removeTag(name, tag);
+          if (!isRemoved && !(await metadata.hasRepository(name))) return;
+          await metadata.removeTag(name, tag);
         });
         if (!isRemoved) throw new RegistryError("manifestUnknown", { reference: tag, name });
         this.#report("a tag was deleted", { name, tag, digest: before?.digest }, order);
