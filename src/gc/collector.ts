@@ -140,8 +140,12 @@ export class Collector {
     }
     const { collection } = this.#parts.metadata;
     const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: Number.MAX_SAFE_INTEGER };
-    for (const blob of await collection.trashed(page)) {
-      yield { blob, step: "remove", keeper: undefined };
+    for (const batch of batchesOf(await collection.trashed(page))) {
+      const { inPlace, keepers } = await this.#returning(batch.map((blob) => blob.digest));
+      for (const blob of batch) {
+        if (inPlace.has(blob.digest)) continue;
+        yield { blob, step: "remove", keeper: keepers.get(blob.digest) };
+      }
     }
   }
 
@@ -306,7 +310,7 @@ export class Collector {
     await holdDigests(locks, digests, () =>
       // Who is asked for one of them right now waits, and then finds it in place, or not at all.
       lockTrash(locks, digests, async () => {
-        const back = await this.#bringBack(digests);
+        const back = await this.#bringBack(digests, round);
         const ending = batch.filter((blob) => !back.has(blob.digest));
         const ended = ending.map((blob) => blob.digest);
         const linked = await metadata.collection.linksTo(ended);
@@ -326,24 +330,33 @@ export class Collector {
    * Says which have their place again, or are to have it, and gives it to those that do not. The
    * caller holds their locks.
    */
-  async #bringBack(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+  async #bringBack(digests: readonly Digest[], round: RoundOptions): Promise<ReadonlySet<Digest>> {
+    const { blobs, metadata } = this.#parts;
+    const { inPlace, keepers } = await this.#returning(digests);
+    for (const digest of inPlace) await blobs.emptyTrash([digest]);
+    for (const [digest, keeper] of keepers) {
+      if (inPlace.has(digest)) continue;
+      await blobs.restore(digest);
+      round.say?.({ kind: "kept", digest, keeper });
+    }
+    const back = new Set([...inPlace, ...keepers.keys()]);
+    for (const digest of back) await metadata.collection.markRestored(digest);
+    return back;
+  }
+
+  /** Of blobs in the trash: which were pushed anew meanwhile, and what keeps the others. */
+  async #returning(digests: readonly Digest[]): Promise<{
+    readonly inPlace: ReadonlySet<Digest>;
+    readonly keepers: Keepers;
+  }> {
     const { blobs, metadata } = this.#parts;
     const states = await metadata.collection.statesOf(digests);
     // Asked as if they were in their places: a lease given while one was moved counts in full.
     const asIfInPlace = [...states.values()].map((it) => ({ ...it, trashedAtMs: undefined }));
     const keepers = await this.#keepers(asIfInPlace);
-    const back = new Set<Digest>();
-    for (const digest of digests) {
-      // Without leaving the thread: it is asked of every blob that ends.
-      const isInPlace = blobs.content(digest) !== undefined;
-      if (!isInPlace && !keepers.has(digest)) continue;
-      // Pushed anew meanwhile: then the old copy goes. Otherwise it is brought back.
-      if (isInPlace) await blobs.emptyTrash([digest]);
-      else await blobs.restore(digest);
-      await metadata.collection.markRestored(digest);
-      back.add(digest);
-    }
-    return back;
+    // Without leaving the thread: it is asked of every blob that ends.
+    const inPlace = new Set(digests.filter((digest) => blobs.content(digest) !== undefined));
+    return { inPlace, keepers };
   }
 
   #keepers(blobs: readonly BlobState[]): Promise<Keepers> {

@@ -89,6 +89,27 @@ test("why of a blob that was pushed anew says that only an older copy is in the 
   expect(text).toContain("reference: it is layer of manifest");
 });
 
+test("a preview does not say of what returns from the trash that it goes", async () => {
+  const { blob, image, run, pass, context } = await rig();
+  const anew = await blob(app, "layer");
+  const leased = await blob(app, "leased");
+  const orphan = await blob(app, "orphan");
+  await pass(30);
+  await run("gc run");
+  await image(app, "layer", { tag: "v1" });
+  await pass(25);
+  context.leases.touch(leased);
+  const preview = await run("gc preview");
+  expect(preview.text).not.toContain(anew);
+  expect(preview.text).toContain(`kept     ${leased} 6 B (lease)`);
+  expect(preview.text).toContain(`remove   ${orphan} 6 B`);
+  const round = await run("gc run");
+  expect(round.text).not.toContain(anew);
+  expect(round.text).toContain(`kept     ${leased} (lease)`);
+  expect(round.text).toContain(`removed  ${orphan} 6 B`);
+  expect(await context.blobs.sizeOf(leased)).toBe(6);
+});
+
 test("status says what the last round did, and why of an unknown digest that nothing is known", async () => {
   const { blob, run, why, pass } = await rig();
   expect((await run("gc status")).text).toContain("no round has ended yet");

@@ -49,7 +49,8 @@ export async function gcPreview(parts: CommandParts): Promise<ExitCode> {
   for await (const { blob, step, keeper } of collection.preview()) {
     const { digest, sizeBytes = 0 } = blob;
     if (keeper !== undefined) {
-      steps.kept += 1;
+      // One in the trash that a manifest needs by now comes back, and is like any other then.
+      if (keeper !== "reference") steps.kept += 1;
       print(`kept     ${digest} ${sizeText(sizeBytes)} (${keeper})`);
       continue;
     }
