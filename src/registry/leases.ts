@@ -107,9 +107,13 @@ export class Leases {
 
   /** True when somebody was told of the blob within the grace time, or may have been. */
   async isLeased(digest: Digest): Promise<boolean> {
-    if (this.mayBeLost || this.isFresh(digest)) return true;
     const state = await this.#options.metadata.collection.stateOf(digest);
-    return state !== undefined && state.touchedAtMs >= this.touchedBeforeMs();
+    return this.isLeasedBy(digest, state?.touchedAtMs ?? -Infinity);
+  }
+
+  /** The same for who has read its row, `touchedAtMs`, already. */
+  isLeasedBy(digest: Digest, touchedAtMs: number): boolean {
+    return this.mayBeLost || this.isFresh(digest) || touchedAtMs >= this.touchedBeforeMs();
   }
 
   /**

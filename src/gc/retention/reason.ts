@@ -83,7 +83,7 @@ export function describeManifestReason(reason: ManifestReason): string {
     case "reached":
       return "an index, a subject or a tag leads to it";
     case "leased":
-      return "a client was told lately that it is there";
+      return "a client was told lately that it is there, or may have been before a crash";
     case "recent":
       return `untaggedafter, goes after ${timeOf(reason.goesAtMs)}`;
     case "untagged":

@@ -167,6 +167,20 @@ test("a manifest that is tagged, listed, pushed again or asked for after the pla
   }
 });
 
+test("after a crash a plan knows that leases may be lost, as the run does", async () => {
+  const { retention, push, clock, metadata, context } = await rig([ruleOf({ days: 7 })]);
+  const untagged = await push("untagged");
+  clock.pass(8 * dayMs);
+  await context.leases.begin();
+  const stays = { digest: untagged, isKept: true, reason: { kind: "leased" } };
+  expect(await retention.plan(app)).toMatchObject({ manifests: [stays] });
+  expect(await retention.run(go)).toMatchObject({ deletedManifests: 0, changed: 0 });
+  clock.pass(2 * dayMs);
+  expect(await retention.plan(app)).toMatchObject({ manifests: [{ isKept: false }] });
+  expect(await retention.run(go)).toMatchObject({ deletedManifests: 1, changed: 0 });
+  expect(await metadata.findManifest(app, untagged)).toBeUndefined();
+});
+
 test("a signature stays when its subject gets a tag after the plan", async () => {
   const rules = [ruleOf({ keep: { tags: ["keep"] }, days: 1 })];
   const { retention, push, tags, clock, metadata } = await rig(rules);

@@ -210,9 +210,8 @@ export class Retention {
       if (kind === "present" || subject === undefined) continue;
       if (await metadata.isManifestAnywhere(subject)) elsewhere.add(subject);
     }
-    const touchedBeforeMs = leases.touchedBeforeMs();
-    const leased = view.manifests.filter(
-      ({ digest, touchedAtMs }) => touchedAtMs >= touchedBeforeMs || leases.isFresh(digest),
+    const leased = view.manifests.filter(({ digest, touchedAtMs }) =>
+      leases.isLeasedBy(digest, touchedAtMs),
     );
     // What was pulled this second counts too.
     await activity.flush();
