@@ -16,7 +16,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { BlobStore } from "../storage/blob-store.ts";
 import type { LinkStore } from "../storage/link-store.ts";
-import { recordFoundMoves } from "./found-moves.ts";
+import { recordFoundMoves, recordMovesSinceHistory } from "./found-moves.ts";
 import { repositoryLock } from "./lock-keys.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
 import { Remnants } from "./remnants.ts";
@@ -294,10 +294,9 @@ export class Adoption {
     const before = await metadata.snapshotOf(name);
     if (how.trustsStamps && (await this.#isSame(name, before))) return true;
     const found = await this.read(name);
-    // A repository that was never recorded has no history that could miss something.
-    if ((await this.#hasKnownAll()) && (await metadata.hasRepository(name))) {
-      await recordFoundMoves(name, { recorded: before, found }, this.#parts);
-    }
+    const isKnown = (await this.#hasKnownAll()) && (await metadata.hasRepository(name));
+    if (isKnown) await recordFoundMoves(name, { recorded: before, found }, this.#parts);
+    else await recordMovesSinceHistory(name, found, this.#parts);
     const isReplaced = await metadata.replaceRepository(name, found, before.revision);
     if (isReplaced) this.#changed += 1;
     return isReplaced;

@@ -10,16 +10,23 @@ const app = nameOf("team/app");
 const v1 = tagOf("v1");
 
 /** A registry that is stopped and started on the same storage and databases. */
-async function restartable(work: (start: () => Promise<TestRegistry>) => Promise<void>) {
+async function restartable(
+  work: (start: () => Promise<TestRegistry>, forgetMetadata: () => void) => Promise<void>,
+) {
   const folder = mkdtempSync(join(tmpdir(), "berth-found-"));
-  const metadata = { kind: "sqlite", path: join(folder, "metadata.sqlite") } as const;
+  let generation = 0;
   const records = { kind: "sqlite", path: join(folder, "berth.sqlite") } as const;
   let last: TestRegistry | undefined;
   try {
-    await work(async () => {
+    const start = async (): Promise<TestRegistry> => {
       await last?.close();
+      const path = join(folder, `metadata-${generation}.sqlite`);
+      const metadata = { kind: "sqlite", path } as const;
       last = await openTestRegistry({ metadata, records, ...(last && { left: last }) });
       return last;
+    };
+    await work(start, () => {
+      generation += 1;
     });
   } finally {
     await last?.close();
@@ -134,6 +141,29 @@ describe("the history of a tag has what nobody recorded", () => {
       const [found, moved] = await historyOf(second);
       expect(moved).toMatchObject({ before: one, isFound: false });
       expect(found).toEqual({ before: moved?.after, after: three, isFound: true });
+    }));
+
+  test("the metadata were deleted while another program had the volume", () =>
+    restartable(async (start, forgetMetadata) => {
+      const first = await start();
+      await first.adopt();
+      const one = await first.image(app, "one", { tag: "v1" });
+      const two = await first.image(app, "two", { tag: "gone" });
+      await first.image(app, "same", { tag: "same" });
+      await first.links.writeTag(app, v1, two);
+      await first.links.writeTag(app, tagOf("new"), one);
+      await first.links.removeTag(app, tagOf("gone"));
+      forgetMetadata();
+      const second = await start();
+      await second.adopt();
+      const newestOf = async (tag: string) => (await historyOf(second, tagOf(tag)))[0];
+      expect(await newestOf("v1")).toEqual({ before: one, after: two, isFound: true });
+      expect(await newestOf("gone")).toEqual({ before: two, after: undefined, isFound: true });
+      expect(await newestOf("same")).toMatchObject({ before: undefined, isFound: false });
+      expect(await newestOf("new")).toBeUndefined();
+      const third = await start();
+      await third.adopt();
+      expect(await historyOf(third)).toHaveLength(2);
     }));
 
   test("a volume that is new to the metadata has no history", () =>

@@ -15,6 +15,8 @@ export const foundByComparison: Actor = { client: "found when the storage was co
 /** Events that share a commit. */
 const tagsAtOnce = 100;
 
+const eventsPerQuery = 1_000;
+
 interface Parts {
   readonly links: LinkStore;
   readonly activity: ActivityStore;
@@ -40,14 +42,48 @@ export async function recordFoundMoves(
 ): Promise<void> {
   const inLayout = new Map(found.tags.map(({ tag, digest }) => [tag, digest]));
   const tags = new Set([...recorded.tags.keys(), ...inLayout.keys()]);
-  const differing = [...tags].filter((tag) => recorded.tags.get(tag)?.digest !== inLayout.get(tag));
-  for (let start = 0; start < differing.length; start += tagsAtOnce) {
+  const suspects = [...tags]
+    .map((tag) => ({ tag, known: recorded.tags.get(tag)?.digest }))
+    .filter(({ tag, known }) => known !== inLayout.get(tag));
+  await addFoundMoves(name, suspects, parts);
+}
+
+/**
+ * The same for a repository that no rows are left of, because the metadata were deleted: the
+ * history says what its tags pointed to. Of other tags nobody knows what they were before.
+ */
+export async function recordMovesSinceHistory(
+  name: RepositoryName,
+  found: Pick<RepositoryContent, "tags">,
+  parts: Parts,
+): Promise<void> {
+  const inLayout = new Map(found.tags.map(({ tag, digest }) => [tag, digest]));
+  const newest = new Map<Tag, Digest | undefined>();
+  for (let before: number | undefined; ; ) {
+    const page = { limit: eventsPerQuery, ...(before !== undefined && { before }) };
+    const events = await parts.activity.listTagEvents(name, page);
+    for (const { tag, after } of events) if (!newest.has(tag)) newest.set(tag, after);
+    before = events.at(-1)?.id;
+    if (before === undefined) break;
+  }
+  const suspects = [...newest]
+    .filter(([tag, after]) => after !== inLayout.get(tag))
+    .map(([tag, known]) => ({ tag, known }));
+  await addFoundMoves(name, suspects, parts);
+}
+
+async function addFoundMoves(
+  name: RepositoryName,
+  suspects: readonly Suspect[],
+  parts: Parts,
+): Promise<void> {
+  for (let start = 0; start < suspects.length; start += tagsAtOnce) {
     await Promise.all(
-      differing
+      suspects
         .slice(start, start + tagsAtOnce)
-        .map((tag) =>
-          parts.locks.exclusive(tagLock(name, tag), () =>
-            addFoundMove(name, { tag, known: recorded.tags.get(tag)?.digest }, parts),
+        .map((suspect) =>
+          parts.locks.exclusive(tagLock(name, suspect.tag), () =>
+            addFoundMove(name, suspect, parts),
           ),
         ),
     );
