@@ -10,7 +10,8 @@ test("a tag that is deleted while its repository is read for the first time stay
   const digest = await before.image(app, "one", { tag: "v1" });
   await before.image(app, "two", { tag: "v2" });
   await before.close();
-  const { registry, links, context, close } = await openTestRegistry({ left: before });
+  const opened = await openTestRegistry({ left: before });
+  const { registry, links, context } = opened;
   const listLayers = links.listLayers.bind(links);
   let isDeleted = false;
   // The last thing that is read: by then the tag was seen.
@@ -27,13 +28,14 @@ test("a tag that is deleted while its repository is read for the first time stay
   expect(await context.lookup.findTag(app, tagOf("v1"))).toBeUndefined();
   expect(await context.lookup.findTag(app, tagOf("v2"))).toBeDefined();
   expect(await context.lookup.findManifest(app, digest)).toBeDefined();
-  await close();
+  await opened.close();
 });
 
 test("whoever deletes a tag of a repository that never was leaves no trace", async () => {
-  const { registry, metadata, close } = await openTestRegistry();
+  const opened = await openTestRegistry();
+  const { registry, metadata } = opened;
   const reference = { kind: "tag", tag: tagOf("v1") } as const;
   expect(registry.manifests.remove(app, reference, {})).rejects.toThrow("v1");
   expect(await metadata.hasRepository(app)).toBe(false);
-  await close();
+  await opened.close();
 });

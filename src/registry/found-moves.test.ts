@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Digest } from "../oci/digest.ts";
 import { nameOf, tagOf } from "../oci/test-support.ts";
 import { foundByComparison } from "./found-moves.ts";
 import { openTestRegistry, type TestRegistry } from "./test-support.ts";
@@ -114,10 +115,9 @@ describe("the history of a tag has what nobody recorded", () => {
         await first.links.writeTag(app, v1, two);
         const second = await start();
         const reference = { kind: "tag", tag: v1 } as const;
-        const after =
-          next === "a deletion"
-            ? void (await second.registry.manifests.remove(app, reference, {}))
-            : await second.image(app, "three", { tag: "v1" });
+        let after: Digest | undefined;
+        if (next === "another push") after = await second.image(app, "three", { tag: "v1" });
+        else await second.registry.manifests.remove(app, reference, {});
         await second.adopt();
         expect(await historyOf(second)).toEqual([
           { before: two, after, isFound: false },

@@ -7,6 +7,9 @@ import { type HeldLock, tryHoldLock } from "../database/sqlite.ts";
 import { followVolume } from "./data-volume.ts";
 import { servingObstacle } from "./root-access.ts";
 
+/** Locked while a server runs on the folder, or a backup is made in it. */
+export const rootLockKey = "berth/lock.sqlite";
+
 /** A storage folder that this process alone serves. */
 export interface HeldRoot {
   /** Writes down where the registry is found, for whoever is refused. */
@@ -51,7 +54,7 @@ export function holdRoot(
   }
   let lock: HeldLock | undefined;
   try {
-    lock = tryHoldLock(join(rootFolder, "berth/lock.sqlite"));
+    lock = tryHoldLock(join(rootFolder, rootLockKey));
   } catch (error) {
     logger.warn(
       "the storage folder cannot be locked: make sure that no second registry serves it",

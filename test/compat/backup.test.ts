@@ -12,12 +12,14 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { nameOf, tagOf } from "../../src/oci/test-support.ts";
 import { type RestoreOptions, restoreBackup } from "../../src/server/backup/restore.ts";
 import { startControlSocket } from "../../src/server/control-socket.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
+import { holdRoot } from "../../src/server/root-owner.ts";
 import { blobKey } from "../../src/storage/layout.ts";
 import { layoutFiles } from "../support/registry-snapshot.ts";
 import {
@@ -322,6 +324,28 @@ describe("is refused", () => {
     expect(backUp(opened)).rejects.toThrow("lie in each other");
     backupFolder = folder;
     expect(backUp(opened)).rejects.toThrow("lie in each other");
+  });
+
+  test("a second backup into the same folder at the same time, and a server on that folder", async () => {
+    const opened = await start();
+    await pushImage(opened, { repository: "app", tag: "v1", layer: "layer" });
+    const outcomes = await Promise.allSettled([backUp(opened), backUp(opened)]);
+    const done = outcomes.filter((it) => it.status === "fulfilled").map((it) => it.value.exit);
+    const refused = outcomes.filter((it) => it.status === "rejected").map((it) => it.reason);
+    expect(done).toEqual([0]);
+    expect(String(refused[0])).toContain("another backup is going on in");
+    const server = holdRoot(backupFolder, { clock: systemClock, logger: silentLogger });
+    expect(backUp(opened)).rejects.toThrow("or a registry serves it");
+    server.release();
+    expect((await backUp(opened)).exit).toBe(0);
+    expect(await fsck(backupFolder)).toEqual([]);
+  });
+
+  test("a backup goes on where one was killed before it had written anything", async () => {
+    const opened = await start();
+    mkdirSync(join(backupFolder, "berth/tmp"), { recursive: true });
+    writeFileSync(join(backupFolder, "berth/lock.sqlite"), "");
+    expect((await backUp(opened)).exit).toBe(0);
   });
 
   test("a restore into a folder that is not empty, or in use, or from no backup", async () => {

@@ -3,9 +3,11 @@ import { basename, dirname, join, resolve, sep } from "node:path";
 import manifest from "../../../package.json" with { type: "json" };
 import { BytePace } from "../../base/byte-pace.ts";
 import { systemSleep } from "../../base/sleep.ts";
+import { type HeldLock, tryHoldLock } from "../../database/sqlite.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { CommandParts } from "../commands/command.ts";
 import { databaseLocations } from "../database-locations.ts";
+import { rootLockKey } from "../root-owner.ts";
 import { type BackupRecord, backupRecordKey, writeBackupRecord } from "./backup-record.ts";
 import {
   type CopyCounts,
@@ -37,11 +39,49 @@ export interface BackupResult extends CopyCounts {
  * @throws {Error} with a sentence when the folder is not one for a backup.
  */
 export async function backUp(parts: CommandParts, options: BackupOptions): Promise<BackupResult> {
-  const { opened, random, clock, signal } = parts;
   const { targetFolder } = options;
   const sourceFolder = rootFolderOf(parts);
   refuseFolder(sourceFolder, targetFolder);
   const target = await openStores(targetFolder, "writing", parts);
+  const lock = holdTarget(targetFolder, parts);
+  try {
+    return await copyAll({ target, sourceFolder }, parts, options);
+  } finally {
+    lock?.release();
+  }
+}
+
+/**
+ * Keeps other backups away, and servers: what one copies the other would take for deleted. Undefined
+ * where nothing can be locked.
+ *
+ * @throws {Error} with a sentence when somebody is at work there.
+ */
+function holdTarget(targetFolder: string, { logger }: CommandParts): HeldLock | undefined {
+  let lock: HeldLock | undefined;
+  try {
+    lock = tryHoldLock(join(targetFolder, rootLockKey));
+  } catch (error) {
+    logger.warn("the folder of the backup cannot be locked: make sure that one runs at a time", {
+      folder: targetFolder,
+      error,
+    });
+    return undefined;
+  }
+  if (lock !== undefined) return lock;
+  throw new Error(
+    `another backup is going on in ${targetFolder}, or a registry serves it: wait for its end, ` +
+      "or name another folder; nothing was changed",
+  );
+}
+
+async function copyAll(
+  { target, sourceFolder }: { readonly target: Stores; readonly sourceFolder: string },
+  parts: CommandParts,
+  options: BackupOptions,
+): Promise<BackupResult> {
+  const { opened, random, clock, signal } = parts;
+  const { targetFolder } = options;
   const source: Stores = { ...opened, blobs: opened.context.blobs };
   const record = beginRecord(parts, sourceFolder);
   await writeBackupRecord(target.objects, record);
@@ -85,6 +125,14 @@ function rootFolderOf({ config }: CommandParts): string {
   return resolve(driver.rootDirectory);
 }
 
+/** True when there is nothing but what a new disk has, or a backup makes before its record. */
+function isEmptyFor(target: string): boolean {
+  const names = readdirSync(target).filter((name) => name !== "lost+found");
+  if (names.some((name) => name !== "berth")) return false;
+  const own = names.flatMap((name) => readdirSync(join(target, name)));
+  return own.every((name) => name === "tmp" || name === basename(rootLockKey));
+}
+
 /** @throws {Error} with a sentence. */
 function refuseFolder(sourceFolder: string, targetFolder: string): void {
   const [source, target] = [realPath(sourceFolder), realPath(targetFolder)];
@@ -97,7 +145,7 @@ function refuseFolder(sourceFolder: string, targetFolder: string): void {
   if (!statSync(target).isDirectory()) {
     throw new Error(`${targetFolder} is a file: name a folder, new or empty or with a backup`);
   }
-  if (readdirSync(target).some((name) => name !== "lost+found")) {
+  if (!isEmptyFor(target)) {
     throw new Error(
       `${targetFolder} is neither empty nor a backup: it has no ${backupRecordKey}. ` +
         "Name another folder; nothing was changed",
