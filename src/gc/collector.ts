@@ -136,7 +136,11 @@ export class Collector {
     await this.#parts.leases.flush();
     for await (const blobs of this.#candidates()) {
       const keepers = await this.#keepers(blobs);
-      for (const blob of blobs) yield { blob, step: "trash", keeper: keepers.get(blob.digest) };
+      for (const blob of blobs) {
+        // In the trash without a mark, or never pushed: a round has nothing to move.
+        if (this.#parts.blobs.content(blob.digest) === undefined) continue;
+        yield { blob, step: "trash", keeper: keepers.get(blob.digest) };
+      }
     }
     const { collection } = this.#parts.metadata;
     const page = { trashedBeforeMs: this.#trashedBeforeMs(), limit: Number.MAX_SAFE_INTEGER };

@@ -110,6 +110,18 @@ test("a preview does not say of what returns from the trash that it goes", async
   expect(await context.blobs.sizeOf(leased)).toBe(6);
 });
 
+test("a preview does not say of what lies in the trash without a mark that it goes there", async () => {
+  const { blob, run, pass, context } = await rig();
+  const unmarked = await blob(app, "unmarked");
+  await pass(30);
+  await context.blobs.trash([unmarked]);
+  expect((await run("gc preview")).text).not.toContain(unmarked);
+  expect((await run("gc run")).text).not.toContain(unmarked);
+  await pass(25);
+  expect((await run("gc preview")).text).toContain(`remove   ${unmarked}`);
+  expect((await run("gc run")).text).toContain(`removed  ${unmarked}`);
+});
+
 test("status says what the last round did, and why of an unknown digest that nothing is known", async () => {
   const { blob, run, why, pass } = await rig();
   expect((await run("gc status")).text).toContain("no round has ended yet");
