@@ -19,6 +19,7 @@ export const findingKinds = {
   "size-wrong": "notice",
   "tag-incomplete": "notice",
   "in-trash": "notice",
+  "link-unneeded": "notice",
   "blob-unlinked": "notice",
   "stray-file": "notice",
   "empty-repository": "notice",

@@ -7,7 +7,7 @@ import type { RegistryContext } from "../registry/context.ts";
 import { repositoryLock } from "../registry/lock-keys.ts";
 import { uploadsFolder } from "../storage/layout.ts";
 import type { Quarantine } from "../storage/quarantine.ts";
-import { type Finding, findingOf, type Suspect } from "./findings.ts";
+import { type Finding, type FindingCode, findingOf, type Suspect } from "./findings.ts";
 import { RepositoryInspection } from "./repository-inspection.ts";
 import type { Scrub } from "./scrub.ts";
 
@@ -51,6 +51,13 @@ export async function* checkRepository(
 
 /** Asks one question again. */
 type Ask = () => Promise<readonly Suspect[]>;
+
+/** What says by itself why the metadata differ. */
+const isBroken: ReadonlySet<FindingCode> = new Set([
+  "bytes-missing",
+  "link-unneeded",
+  "link-damaged",
+]);
 
 class RepositoryCheck {
   readonly #name: RepositoryName;
@@ -136,7 +143,7 @@ class RepositoryCheck {
     if (code === "tag-damaged") this.#broken.add(subject);
     if (digest === undefined) return;
     this.#run.linked.add(digest);
-    if (code === "bytes-missing" || code === "link-damaged") this.#broken.add(digest);
+    if (isBroken.has(code)) this.#broken.add(digest);
   }
 
   async *#hash(suspect: Suspect): AsyncGenerator<Finding> {

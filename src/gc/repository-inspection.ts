@@ -15,12 +15,13 @@ import {
   tagIndexFolder,
   tagIndexKey,
 } from "../storage/layout.ts";
+import type { Link } from "../storage/link-store.ts";
 import type { Quarantine } from "../storage/quarantine.ts";
 import type { Suspect } from "./findings.ts";
 
 type Parts = Pick<
   RegistryContext,
-  "links" | "blobs" | "reader" | "objects" | "metadata" | "activity" | "policy"
+  "links" | "blobs" | "reader" | "objects" | "metadata" | "activity" | "policy" | "clock"
 > & {
   readonly quarantine: Quarantine;
 };
@@ -76,13 +77,16 @@ export class RepositoryInspection {
     const needed = user === undefined ? "" : `; ${user} needs it: push that image again`;
     const text = `the repository holds the blob, but its bytes are missing${needed}`;
     const suspect = { code: "bytes-missing", subject: digest, text, digest } as const;
-    // A link that nothing needs, to nothing, promises what is not there.
     if (user !== undefined || !isKnown) return [suspect];
+    // A link that nothing needs, to nothing, promises what is not there.
     const mend = async (): Promise<void> => {
       await quarantine.takeLink(key);
       await metadata.removeBlob(this.#name, digest);
     };
-    return [{ ...suspect, mend }];
+    if (!this.#isOld(state.link)) return [{ ...suspect, mend }];
+    // Distribution's collection takes the bytes and leaves all their links: so it is after each.
+    const unneeded = "its bytes are gone, and nothing needs them; a collection takes the link";
+    return [{ ...suspect, code: "link-unneeded", text: unneeded, mend }];
   }
 
   async revision(digest: Digest): Promise<readonly Suspect[]> {
@@ -267,6 +271,12 @@ export class RepositoryInspection {
       }
     }
     return found;
+  }
+
+  /** Older than any push that is still under way. */
+  #isOld({ modifiedAtMs }: Link): boolean {
+    const { clock, policy } = this.#parts;
+    return modifiedAtMs < clock.nowMs() - policy.leaseMs;
   }
 
   async #whereabouts(digest: Digest): Promise<"stored" | "trash" | "nowhere"> {

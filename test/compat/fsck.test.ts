@@ -1,7 +1,15 @@
 /** A directory with every scar that fsck knows: found, told from what is harmless, and mended. */
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { systemRandom } from "../../src/base/random.ts";
@@ -233,6 +241,21 @@ describe("what is lost", () => {
     rmSync(link(`_layers/sha256/${hexOf(layer)}`));
     const opened = await start();
     expect(await fsck(opened)).toMatchObject({ exit: 1, found: ["error reference-missing"] });
+  });
+
+  test("is nothing that anybody misses: what Distribution's garbage-collect leaves", async () => {
+    const layer = tree.layer("team/app", "collected");
+    rmSync(blobPath(layer));
+    const opened = await start();
+    // Somebody who has pushed it a moment ago may be about to push the manifest.
+    expect(await fsck(opened)).toMatchObject({ exit: 1, found: ["error bytes-missing"] });
+    const twoDaysAgo = Date.now() / 1_000 - 2 * 86_400;
+    utimesSync(link(`_layers/sha256/${hexOf(layer)}`), twoDaysAgo, twoDaysAgo);
+    expect(await fsck(opened)).toMatchObject({ exit: 0, found: ["notice link-unneeded"] });
+    expect(await fsck(opened, { repair: true })).toMatchObject({
+      exit: 0,
+      found: ["mended link-unneeded", "notice quarantined-link"],
+    });
   });
 
   test("a link that nothing needs, to bytes that are gone, is moved aside", async () => {

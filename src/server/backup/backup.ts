@@ -5,6 +5,8 @@ import { BytePace } from "../../base/byte-pace.ts";
 import { systemSleep } from "../../base/sleep.ts";
 import { type HeldLock, tryHoldLock } from "../../database/sqlite.ts";
 import type { Digest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/repository-name.ts";
+import type { Link } from "../../storage/link-store.ts";
 import type { CommandParts } from "../commands/command.ts";
 import { databaseLocations } from "../database-locations.ts";
 import { rootLockKey } from "../root-owner.ts";
@@ -92,7 +94,7 @@ async function copyAll(
     ...{ source, target, targetFolder, random, signal, counts },
     links: !options.isFullCopy,
     pace: new BytePace({ bytesPerSecond, clock, sleep: systemSleep, signal }),
-    isCollected: (digest) => isCollected(digest, parts),
+    isCollected: (name, link) => isCollected(name, link, parts),
     print: parts.print,
   };
   const seen = new Set<string>();
@@ -193,10 +195,23 @@ async function isNeeded(digest: Digest, { opened }: CommandParts): Promise<boole
   return (await quarantine.sizeOf(digest)) !== undefined;
 }
 
-/** Its links go with its bytes, a grace later; until then they lead to nothing that is needed. */
-async function isCollected(digest: Digest, { opened }: CommandParts): Promise<boolean> {
-  if ((await opened.context.blobs.sizeInTrash(digest)) === undefined) return false;
-  return (await opened.metadata.collection.stateOf(digest))?.isReferenced !== true;
+/**
+ * In the trash: its links go with its bytes, a grace later; until then they lead to nothing that is
+ * needed. Or a link that Distribution's collection has left, which is older than any push.
+ */
+async function isCollected(
+  name: RepositoryName,
+  { digest, modifiedAtMs }: Link,
+  { opened, clock }: CommandParts,
+): Promise<boolean> {
+  const { blobs, policy } = opened.context;
+  const { collection } = opened.metadata;
+  if ((await blobs.sizeInTrash(digest)) !== undefined) {
+    return (await collection.stateOf(digest))?.isReferenced !== true;
+  }
+  if ((await blobs.sizeOf(digest)) !== undefined) return false;
+  if (modifiedAtMs >= clock.nowMs() - policy.leaseMs) return false;
+  return (await collection.isLoose(name, digest)) && !(await collection.isFrozen(digest));
 }
 
 async function backUpRecords({ config }: CommandParts, targetFolder: string): Promise<void> {

@@ -28,8 +28,8 @@ export function newCounts(): CopyCounts {
 export interface RepositoryCopyOptions extends BlobCopyOptions {
   readonly counts: CopyCounts;
   readonly signal: AbortSignal;
-  /** True of a blob that collection has moved to the trash, because no manifest needs it. */
-  readonly isCollected: (digest: Digest) => Promise<boolean>;
+  /** True of a layer's link that nobody misses the bytes of: a collection has taken them. */
+  readonly isCollected: (name: RepositoryName, link: Link) => Promise<boolean>;
   /** Told of what is broken at the source. */
   readonly print: (line: string) => void;
 }
@@ -62,7 +62,7 @@ export async function copyRepository(
     options.signal.throwIfAborted();
     const isHeld = await bringBlob(digest, options);
     if (isHeld) held.add(digest);
-    else if ((await isStillLinked(name, digest, source)) && !(await options.isCollected(digest))) {
+    else if (await isMissed(name, digest, names.layers.get(digest), options)) {
       counts.broken += 1;
       options.print(`${name}: ${digest} is missing or damaged at the source and was left out`);
     }
@@ -110,6 +110,16 @@ async function bringBlob(digest: Digest, options: RepositoryCopyOptions): Promis
     counts.copiedBytes += copied.sizeBytes;
   }
   return true;
+}
+
+async function isMissed(
+  name: RepositoryName,
+  digest: Digest,
+  layer: Link | undefined,
+  { source, isCollected }: RepositoryCopyOptions,
+): Promise<boolean> {
+  if (!(await isStillLinked(name, digest, source))) return false;
+  return layer === undefined || !(await isCollected(name, layer));
 }
 
 async function isStillLinked(
