@@ -14,9 +14,9 @@ import { type GarbageCollectOptions, runGarbageCollect } from "./garbage-collect
 import { addGcCommands } from "./gc.ts";
 import { addHealthCommand } from "./health.ts";
 import { addUser, costMax, costMin, removeUser, verifyUser } from "./htpasswd.ts";
-import { runMetadataRebuild, runMetadataVerify } from "./metadata.ts";
+import { runMetadataVerify } from "./metadata.ts";
 import { allowClosedOutput } from "./print-line.ts";
-import type { Exit } from "./registry-command.ts";
+import { type Exit, runRegistryCommand } from "./registry-command.ts";
 import { addRetentionCommands } from "./retention.ts";
 import { addRemoveCommand } from "./rm.ts";
 import { addScrubCommands } from "./scrub.ts";
@@ -125,7 +125,7 @@ function addMetadataCommands(program: Command, exit: Exit): void {
     .description("make the metadata again from the storage; a server may be running")
     .argument("[config]", configHelp)
     .action(async (path: string | undefined) => {
-      exit.code = await runMetadataRebuild(path);
+      exit.code = await runRegistryCommand("metadata rebuild", { config: path });
     });
   metadata
     .command("verify")

@@ -1,15 +1,7 @@
 import { countText } from "../server/commands/text.ts";
-import { countMetadataDifferences, rebuildMetadata } from "../server/metadata-commands.ts";
+import { countMetadataDifferences } from "../server/metadata-commands.ts";
 import { loadConfigFile } from "./config-file.ts";
-import { interruptSignal } from "./interrupt.ts";
 import { printLine } from "./print-line.ts";
-
-/** `berth metadata rebuild [config.yml]` */
-export async function runMetadataRebuild(path: string | undefined): Promise<number> {
-  const signal = interruptSignal();
-  await rebuildMetadata(loadConfigFile(path).loaded.config, signal);
-  return signal.aborted ? 1 : 0;
-}
 
 /** `berth metadata verify [config.yml]`: 1 when there is a difference. */
 export async function runMetadataVerify(path: string | undefined): Promise<number> {

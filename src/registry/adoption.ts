@@ -160,12 +160,18 @@ export class Adoption {
     }
   }
 
-  /** Reads everything again, whatever the stamps say. A server may be running beside it. */
-  async rebuild(signal: AbortSignal): Promise<void> {
-    await this.#adoptAll(signal, async (name) => {
-      await this.#adopt(name, { trustsStamps: false, signal });
-      return true;
-    });
+  /** Reads everything again, whatever the stamps say; false when the signal has ended it. */
+  async rebuild(signal: AbortSignal, onRepository?: () => void): Promise<boolean> {
+    try {
+      await this.#adoptAll(signal, async (name) => {
+        await this.#adopt(name, { trustsStamps: false, signal });
+        onRepository?.();
+        return true;
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    return !signal.aborted;
   }
 
   /** @param adopt false when the repository could not be compared. */

@@ -1,22 +1,10 @@
-import { resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
 import { verifyMetadata } from "../registry/verification.ts";
 import { commandLogger } from "./command-logger.ts";
-import { setDamagedMetadataAside } from "./damaged-metadata.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
-import { isServed, requireRegistry } from "./run-command.ts";
-
-/** `berth metadata rebuild`: makes the metadata again from the layout; the server may run. */
-export async function rebuildMetadata(config: Config, signal: AbortSignal): Promise<void> {
-  requireRegistry(config);
-  const logger = commandLogger("info");
-  const { driver } = config.storage;
-  const isAlone = driver.kind !== "filesystem" || !(await isServed(resolve(driver.rootDirectory)));
-  if (isAlone) setDamagedMetadataAside(config, logger);
-  await withRegistry(config, logger, ({ registry }) => registry.adoption.rebuild(signal));
-}
+import { requireRegistry } from "./run-command.ts";
 
 /** `berth metadata verify`: prints each difference and returns how many there are. */
 export async function countMetadataDifferences(

@@ -14,7 +14,7 @@ import { parseReference } from "../../src/oci/tag.ts";
 import { nameOf } from "../../src/oci/test-support.ts";
 import { verifyMetadata } from "../../src/registry/verification.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "../../src/server/open-registry.ts";
-import { pushImage } from "./commanded-registry.ts";
+import { pushImage, runOn } from "./commanded-registry.ts";
 import { DistributionTree, hexOf, manifestType } from "./distribution-tree.ts";
 
 let folder = "";
@@ -303,6 +303,23 @@ describe("the commands", () => {
     expect(berth("metadata", "verify").exitCode).toBe(0);
     // The registry that ran beside all this sees it too.
     expect(await pulled(opened, "team/app", "v1")).toBe(digest);
+  });
+
+  test("rebuild in a server leaves it knowing who waits for bytes that are gone", async () => {
+    const opened = await start();
+    await adopt(opened);
+    const image = { repository: "team/app", tag: "v1", layer: "shared" };
+    const [, , layer = ""] = await pushImage(opened, image);
+    await pushImage(opened, { ...image, repository: "other/app" });
+    await opened.context.blobs.remove(digestNamed(layer));
+    const { config } = loadConfig({ text: configText(), environment: {} });
+    expect(await runOn(opened, config, { name: "metadata rebuild" })).toEqual({
+      exit: 0,
+      lines: ["2 repositories read again: the metadata agrees with the storage"],
+    });
+    expect(await blob(opened, "other/app", layer)).toBe("blobUnknown");
+    await pushImage(opened, image);
+    expect(await blob(opened, "other/app", layer)).toBe("6 bytes");
   });
 
   test("garbage-collect removes what Distribution's would, and the metadata follows", async () => {

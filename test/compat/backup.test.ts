@@ -8,7 +8,6 @@ import {
   readFileSync,
   rmSync,
   statSync,
-  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,13 +15,12 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
 import type { Digest } from "../../src/oci/digest.ts";
-import { digestOf } from "../../src/oci/digest.ts";
 import { nameOf, tagOf } from "../../src/oci/test-support.ts";
 import { type RestoreOptions, restoreBackup } from "../../src/server/backup/restore.ts";
 import { startControlSocket } from "../../src/server/control-socket.ts";
 import type { OpenRegistry } from "../../src/server/open-registry.ts";
 import { holdRoot } from "../../src/server/root-owner.ts";
-import { blobKey, layerLinkKey } from "../../src/storage/layout.ts";
+import { blobKey } from "../../src/storage/layout.ts";
 import { layoutFiles } from "../support/registry-snapshot.ts";
 import {
   type CommandOutcome,
@@ -142,33 +140,6 @@ test("what collection has moved to the trash is not broken: it is left out witho
   expect((await fsck(backupFolder)).filter((line) => line.startsWith("error"))).toEqual([]);
   // One that a manifest needs is broken all the same.
   await opened.context.blobs.trash([needed as Digest]);
-  rmSync(backupFolder, { recursive: true });
-  const broken = await backUp(opened);
-  expect(broken.lines.join("\n")).toContain("1 blob is broken at the source");
-  expect(broken.exit).toBe(1);
-});
-
-test("links that Distribution's collection has left behind are left out without a word", async () => {
-  const opened = await start();
-  const [, config = "", layer = ""] = await pushImage(opened, {
-    repository: "team/app",
-    tag: "v1",
-    layer: "needed",
-  });
-  const idle = digestOf("idle");
-  const name = nameOf("team/app");
-  await opened.links.writeLayer(name, idle);
-  // Of the last day: somebody may be about to push a manifest that needs it.
-  expect((await backUp(opened)).exit).toBe(1);
-  const twoDaysAgo = Date.now() / 1_000 - 2 * 86_400;
-  for (const digest of [idle, config, layer]) {
-    const key = layerLinkKey(name, digest as Digest);
-    utimesSync(join(registryFolder, key), twoDaysAgo, twoDaysAgo);
-  }
-  const { exit, lines } = await backUp(opened);
-  expect(lines.join("\n")).not.toContain("at the source");
-  expect(exit).toBe(0);
-  rmSync(pathOf(registryFolder, layer as Digest));
   rmSync(backupFolder, { recursive: true });
   const broken = await backUp(opened);
   expect(broken.lines.join("\n")).toContain("1 blob is broken at the source");

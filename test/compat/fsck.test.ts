@@ -247,11 +247,16 @@ describe("what is lost", () => {
     const layer = tree.layer("team/app", "collected");
     rmSync(blobPath(layer));
     const opened = await start();
+    const values = { folder: `${folder}-backup` };
+    const backUp = () => runOn(opened, configOf(folder), { name: "backup", values });
     // Somebody who has pushed it a moment ago may be about to push the manifest.
     expect(await fsck(opened)).toMatchObject({ exit: 1, found: ["error bytes-missing"] });
+    expect((await backUp()).exit).toBe(1);
     const twoDaysAgo = Date.now() / 1_000 - 2 * 86_400;
     utimesSync(link(`_layers/sha256/${hexOf(layer)}`), twoDaysAgo, twoDaysAgo);
     expect(await fsck(opened)).toMatchObject({ exit: 0, found: ["notice link-unneeded"] });
+    expect((await backUp()).exit).toBe(0);
+    rmSync(values.folder, { recursive: true });
     expect(await fsck(opened, { repair: true })).toMatchObject({
       exit: 0,
       found: ["mended link-unneeded", "notice quarantined-link"],

@@ -62,7 +62,7 @@ export async function copyRepository(
     options.signal.throwIfAborted();
     const isHeld = await bringBlob(digest, options);
     if (isHeld) held.add(digest);
-    else if (await isMissed(name, digest, names.layers.get(digest), options)) {
+    else if (await isMissed(name, { digest, layer: names.layers.get(digest) }, options)) {
       counts.broken += 1;
       options.print(`${name}: ${digest} is missing or damaged at the source and was left out`);
     }
@@ -114,8 +114,7 @@ async function bringBlob(digest: Digest, options: RepositoryCopyOptions): Promis
 
 async function isMissed(
   name: RepositoryName,
-  digest: Digest,
-  layer: Link | undefined,
+  { digest, layer }: { readonly digest: Digest; readonly layer: Link | undefined },
   { source, isCollected }: RepositoryCopyOptions,
 ): Promise<boolean> {
   if (!(await isStillLinked(name, digest, source))) return false;

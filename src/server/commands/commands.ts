@@ -5,6 +5,7 @@ import { garbageCollect } from "./garbage-collect.ts";
 import { gcPreview, gcRun, gcStatus } from "./gc.ts";
 import { gcWhy } from "./gc-why.ts";
 import { sayHealth } from "./health.ts";
+import { rebuildMetadata } from "./rebuild-metadata.ts";
 import { previewRemoval, remove } from "./remove.ts";
 import { restore } from "./restore.ts";
 import { retentionPreview, retentionRun } from "./retention.ts";
@@ -26,6 +27,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["retention preview", retentionPreview],
   ["retention run", retentionRun],
   ["restore", restore],
+  ["metadata rebuild", rebuildMetadata],
   ["rm", remove],
   ["rm preview", previewRemoval],
   ["tag history", tagHistory],
