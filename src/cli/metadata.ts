@@ -1,5 +1,5 @@
 import { countText } from "../server/commands/text.ts";
-import { countMetadataDifferences } from "../server/metadata-commands.ts";
+import { countMetadataDifferences } from "../server/verify-metadata.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { printLine } from "./print-line.ts";
 

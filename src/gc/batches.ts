@@ -1,4 +1,5 @@
 import { inParallel } from "../base/in-parallel.ts";
+import { piecesOf } from "../base/pieces.ts";
 
 /** Blobs that are locked together, and whose folders are synced together. */
 export const batchSize = 100;
@@ -6,11 +7,7 @@ export const batchSize = 100;
 export const batchesAtOnce = 4;
 
 export function batchesOf<T>(items: readonly T[]): readonly (readonly T[])[] {
-  const batches: (readonly T[])[] = [];
-  for (let start = 0; start < items.length; start += batchSize) {
-    batches.push(items.slice(start, start + batchSize));
-  }
-  return batches;
+  return piecesOf(items, batchSize);
 }
 
 /** Runs `work` for each batch of the items, a few at a time. */

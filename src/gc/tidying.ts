@@ -187,11 +187,11 @@ async function removeLostLinks(
   return isDone;
 }
 
-/** The caller holds the digest's lock. */
-async function isLost(
+/** True when the bytes are gone and nothing needs them: for certain only under the digest's lock. */
+export async function isLost(
   name: RepositoryName,
   digest: Digest,
-  { blobs, metadata }: Parts & Pick<RegistryContext, "blobs">,
+  { blobs, metadata }: Pick<RegistryContext, "blobs" | "metadata">,
 ): Promise<boolean> {
   if ((await blobs.sizeOf(digest)) !== undefined) return false;
   if ((await blobs.sizeInTrash(digest)) !== undefined) return false;

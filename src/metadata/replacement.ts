@@ -1,3 +1,4 @@
+import { piecesOf } from "../base/pieces.ts";
 import { Turns } from "../base/turns.ts";
 import type { Database, Transaction } from "../database/database.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -128,13 +129,9 @@ function* stepsOf(
   }
 }
 
-function* piecesOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
-}
-
 async function differencesOf(content: RepositoryContent, rows: RepositoryRows) {
   const turns = new Turns();
-  /** Those that differ, of what there is; and keys of rows that nothing has any more. */
+  /** Of what there is, what differs from its row; and the keys of rows whose item is gone. */
   async function split<Item, Key, Row>(
     items: readonly Item[],
     known: ReadonlyMap<Key, Row>,

@@ -1,5 +1,6 @@
 import type { ActivityStore } from "../activity/activity-store.ts";
 import type { Clock } from "../base/clock.ts";
+import { piecesOf } from "../base/pieces.ts";
 import type { SharedLocks } from "../base/shared-lock.ts";
 import type { RepositoryContent, RepositorySnapshot } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -77,15 +78,11 @@ async function addFoundMoves(
   suspects: readonly Suspect[],
   parts: Parts,
 ): Promise<void> {
-  for (let start = 0; start < suspects.length; start += tagsAtOnce) {
+  for (const piece of piecesOf(suspects, tagsAtOnce)) {
     await Promise.all(
-      suspects
-        .slice(start, start + tagsAtOnce)
-        .map((suspect) =>
-          parts.locks.exclusive(tagLock(name, suspect.tag), () =>
-            addFoundMove(name, suspect, parts),
-          ),
-        ),
+      piece.map((suspect) =>
+        parts.locks.exclusive(tagLock(name, suspect.tag), () => addFoundMove(name, suspect, parts)),
+      ),
     );
   }
 }

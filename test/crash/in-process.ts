@@ -26,7 +26,7 @@ export interface InProcessOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** In memory, and so empty, when it is left out. */
-  readonly records?: DatabaseLocation;
+  readonly records?: DatabaseLocation | undefined;
   /** False leaves the metadata behind the storage, as in the first moments after a start. */
   readonly isAdopted?: boolean;
 }

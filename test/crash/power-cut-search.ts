@@ -126,8 +126,7 @@ async function record(
   };
   const disk = new SimulatedDisk({ clock, ignored, onChange });
   const clientOn = async (fileSystem: FileSystem): Promise<NotedClient> => {
-    const location = records === undefined ? {} : { records: records.location };
-    const opened = await openInProcess({ fileSystem, clock, random, ...location });
+    const opened = await openInProcess({ fileSystem, clock, random, records: records?.location });
     return new NotedClient({ opened, oracle, clock, onAnswer: () => note("an answer") });
   };
   const during = async (
@@ -200,8 +199,7 @@ async function problemsAfter(
   const random = new SeededRandom(1);
   let registry: InProcess | undefined;
   try {
-    const location = records === undefined ? {} : { records: records.location };
-    registry = await openInProcess({ fileSystem: disk, clock, random, ...location });
+    registry = await openInProcess({ fileSystem: disk, clock, random, records: records?.location });
     const problems = [...(await problemsServed(registry, allowed))];
     for (const { path } of filesOn(disk.root)) {
       if (path.includes("/berth/tmp/")) problems.push(`${path} was left`);

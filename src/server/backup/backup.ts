@@ -4,6 +4,7 @@ import manifest from "../../../package.json" with { type: "json" };
 import { BytePace } from "../../base/byte-pace.ts";
 import { systemSleep } from "../../base/sleep.ts";
 import { type HeldLock, tryHoldLock } from "../../database/sqlite.ts";
+import { isLost } from "../../gc/tidying.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { Link } from "../../storage/link-store.ts";
@@ -204,14 +205,12 @@ async function isCollected(
   { digest, modifiedAtMs }: Link,
   { opened, clock }: CommandParts,
 ): Promise<boolean> {
-  const { blobs, policy } = opened.context;
-  const { collection } = opened.metadata;
+  const { blobs, metadata, policy } = opened.context;
   if ((await blobs.sizeInTrash(digest)) !== undefined) {
-    return (await collection.stateOf(digest))?.isReferenced !== true;
+    return (await metadata.collection.stateOf(digest))?.isReferenced !== true;
   }
-  if ((await blobs.sizeOf(digest)) !== undefined) return false;
   if (modifiedAtMs >= clock.nowMs() - policy.leaseMs) return false;
-  return (await collection.isLoose(name, digest)) && !(await collection.isFrozen(digest));
+  return isLost(name, digest, { blobs, metadata });
 }
 
 async function backUpRecords({ config }: CommandParts, targetFolder: string): Promise<void> {

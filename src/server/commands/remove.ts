@@ -8,12 +8,7 @@ import {
   refuseWhenReadOnly,
 } from "./command.ts";
 import { parseNamed } from "./names.ts";
-import { countText, nameText, sizeText, timeText } from "./text.ts";
-
-/** Names that one answer lists; the rest is counted. */
-const listedMax = 100;
-/** Names after which whoever waits hears how many there were so far. */
-const countedEvery = 1_000;
+import { countedEvery, countText, listedMax, nameText, sizeText, timeText } from "./text.ts";
 
 /** `berth rm --dry-run …`: what would go, what would not, and what comes back when. */
 export async function previewRemoval(

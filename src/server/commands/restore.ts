@@ -7,7 +7,7 @@ import {
   refuseWhenReadOnly,
 } from "./command.ts";
 import { type Named, parseNamed } from "./names.ts";
-import { nameText } from "./text.ts";
+import { countedEvery, listedMax, nameText } from "./text.ts";
 
 /** `berth restore REPO[:TAG][@DIGEST]`: takes a move or a deletion back. */
 export async function restore(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
@@ -46,11 +46,6 @@ async function restoreNamed(
     ? undo.restoreRepository(repository, options)
     : undo.restoreManifest(repository, digest, options);
 }
-
-/** Names that are back and that one answer lists; the rest is counted. */
-const listedMax = 100;
-/** Names after which whoever waits hears how many there were so far. */
-const countedEvery = 1_000;
 
 /** 1 when something of it could not be brought back. */
 export function sayRestored(

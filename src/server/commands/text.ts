@@ -2,6 +2,11 @@
 
 import type { Actor } from "../../registry/actor.ts";
 
+/** Names that one answer lists; the rest is counted. */
+export const listedMax = 100;
+/** Names after which whoever waits hears how many there were so far. */
+export const countedEvery = 1_000;
+
 /** `12.3 MB`; decimal units, as disks and docker count. */
 export function sizeText(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];

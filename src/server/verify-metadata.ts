@@ -3,7 +3,7 @@ import { systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
 import { verifyMetadata } from "../registry/verification.ts";
 import { commandLogger } from "./command-logger.ts";
-import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
+import { openConfiguredRegistry } from "./open-registry.ts";
 import { requireRegistry } from "./run-command.ts";
 
 /** `berth metadata verify`: prints each difference and returns how many there are. */
@@ -12,26 +12,17 @@ export async function countMetadataDifferences(
   print: (line: string) => void,
 ): Promise<number> {
   requireRegistry(config);
-  return withRegistry(config, commandLogger("warn"), async (opened) => {
-    let count = 0;
-    for await (const found of verifyMetadata(opened, opened.registry.adoption)) {
-      count += 1;
-      print(`${found.repository}: ${found.difference}`);
-    }
-    return count;
-  });
-}
-
-async function withRegistry<T>(
-  config: Config,
-  logger: ReturnType<typeof commandLogger>,
-  work: (opened: OpenRegistry) => Promise<T>,
-): Promise<T> {
+  const logger = commandLogger("warn");
   try {
     const parts = { clock: systemClock, random: systemRandom, logger };
     const opened = await openConfiguredRegistry(config, parts);
     try {
-      return await work(opened);
+      let count = 0;
+      for await (const found of verifyMetadata(opened, opened.registry.adoption)) {
+        count += 1;
+        print(`${found.repository}: ${found.difference}`);
+      }
+      return count;
     } finally {
       await opened.close();
     }
