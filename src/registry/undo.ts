@@ -1,5 +1,6 @@
 import type { PageBack } from "../activity/records.ts";
 import type { TrashEntry, TrashPage } from "../activity/trash-store.ts";
+import { piecesOf } from "../base/pieces.ts";
 import { nextTurn, Turns } from "../base/turns.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -126,8 +127,7 @@ export class Undo {
   async purge(entries: readonly TrashEntry[], actor: Actor): Promise<void> {
     const { activity, clock } = this.#context;
     // Together, so that they share their commits: each waits for the disk.
-    for (let start = 0; start < entries.length; start += entriesPerQuery) {
-      const some = entries.slice(start, start + entriesPerQuery);
+    for (const some of piecesOf(entries, entriesPerQuery)) {
       await activity.trash.remove(some.map((entry) => entry.id));
       const recorded = some.map(({ repository, digest, ...entry }) => {
         const name = entry.kind === "tag" ? `${repository}:${entry.tag}` : repository;
