@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { newCounts, progressText } from "../server/backup/copy-repository.ts";
 import { restoreBackup } from "../server/backup/restore.ts";
+import { withProgress } from "../server/commands/progress.ts";
 import { countText } from "../server/commands/text.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -46,12 +48,14 @@ export function addBackupCommands(program: Command, exit: Exit): void {
 }
 
 async function runRestore(folder: string, options: RestoreOptions): Promise<number> {
-  const counts = await restoreBackup(loadConfigFile(options.config).loaded.config, {
-    folder,
+  const counts = newCounts();
+  const restored = restoreBackup(loadConfigFile(options.config).loaded.config, {
+    ...{ folder, counts },
     allowsIncomplete: options.incomplete,
     signal: interruptSignal(),
     print: printLine,
   });
+  await withProgress(restored, { print: printLine, text: () => progressText(counts) });
   const { repositories, tags, manifests, blobs } = counts;
   const names = [
     countText(repositories, "repository"),

@@ -4,6 +4,7 @@ import { RegistryError } from "../oci/problems.ts";
 import { nameOf, tagOf } from "../oci/test-support.ts";
 import { openTestRegistry } from "../registry/test-support.ts";
 import { fsck } from "./fsck.ts";
+import { newLooked } from "./fsck-repository.ts";
 
 const app = nameOf("team/app");
 
@@ -13,7 +14,8 @@ test("a tag whose repair is broken off is as it was, and is not cleared away", a
   const digest = await image(app, "one", { tag: "v1" });
   const key = `docker/registry/v2/repositories/${app}/_manifests/tags/v1/current/link`;
   await objects.put(key, new TextEncoder().encode("damaged"));
-  const options = { repairs: true, isDeep: false, signal: new AbortController().signal };
+  const { signal } = new AbortController();
+  const options = { repairs: true, isDeep: false, signal, looked: newLooked() };
   const repair = () => Array.fromAsync(fsck({ ...context, scrub, quarantine }, options));
   const put = objects.put.bind(objects);
   objects.put = async (at, bytes) => {
@@ -38,7 +40,8 @@ async function failing() {
   const untagged = await registry.image(app, "untagged");
   const tagged = await registry.image(app, "tagged", { tag: "v1" });
   const { context, quarantine, scrub, objects } = registry;
-  const options = { repairs: true, isDeep: false, signal: new AbortController().signal };
+  const { signal } = new AbortController();
+  const options = { repairs: true, isDeep: false, signal, looked: newLooked() };
   const repair = () => Array.fromAsync(fsck({ ...context, scrub, quarantine }, options));
   const disk: { fails: string | undefined } = { fails: undefined };
   const [read, stream] = [objects.read.bind(objects), objects.readStream.bind(objects)];

@@ -22,6 +22,20 @@ export interface FsckOptions {
   /** Hash every blob too. */
   readonly isDeep: boolean;
   readonly signal: AbortSignal;
+  /** Counted up while it runs, for whoever waits. */
+  readonly looked: FsckLooked;
+}
+
+/** How much was looked at so far. */
+export interface FsckLooked {
+  repositories: number;
+  links: number;
+  blobs: number;
+  hashedBytes: number;
+}
+
+export function newLooked(): FsckLooked {
+  return { repositories: 0, links: 0, blobs: 0, hashedBytes: 0 };
 }
 
 /** What one run has found out about blobs. */
@@ -112,6 +126,7 @@ class RepositoryCheck {
 
   async *#settle(ask: Ask): AsyncGenerator<Finding> {
     this.#run.signal.throwIfAborted();
+    this.#run.looked.links += 1;
     for (const suspect of await ask()) {
       const found = await this.#confirm(suspect, ask);
       if (found === undefined) continue;
@@ -202,9 +217,12 @@ class RepositoryCheck {
 export async function hashBlob(
   digest: Digest,
   { scrub }: FsckParts,
-  { repairs, signal }: FsckOptions,
+  { repairs, signal, looked }: FsckOptions,
 ): Promise<"intact" | "corrupt" | "unreadable" | "absent"> {
-  const onPiece = async (): Promise<void> => signal.throwIfAborted();
+  const onPiece = async (sizeBytes: number): Promise<void> => {
+    looked.hashedBytes += sizeBytes;
+    signal.throwIfAborted();
+  };
   return (await scrub.check(digest, { onPiece, movesUnreadable: false, moves: repairs })).kind;
 }
 

@@ -41,6 +41,7 @@ export async function* fsck(parts: FsckParts, options: FsckOptions): AsyncGenera
     seen.add(name);
     yield* checkRepository(name, parts, run);
     yield* strayFiles(name, parts);
+    run.looked.repositories += 1;
   }
   yield* vanishedRepositories(seen, parts, options);
   yield* checkBlobs(parts, run);
@@ -78,6 +79,7 @@ async function* vanishedRepositories(
 async function* checkBlobs(parts: FsckParts, run: FsckRun): AsyncGenerator<Finding> {
   for await (const digest of parts.blobs.list()) {
     run.signal.throwIfAborted();
+    run.looked.blobs += 1;
     if (run.isDeep && !run.hashed.has(digest)) {
       const kind = await hashBlob(digest, parts, run);
       if (kind === "corrupt" || kind === "unreadable") yield findingOf(damageOf(digest, kind, run));

@@ -14,12 +14,14 @@ const looksMax = 3;
 export async function* verifyMetadata(
   parts: Pick<RegistryParts, "links" | "metadata">,
   adoption: Pick<Adoption, "read">,
+  onRepository?: () => void,
 ): AsyncGenerator<{ readonly repository: RepositoryName; readonly difference: string }> {
   const { links, metadata } = parts;
   const seen = new Set<RepositoryName>();
   for await (const repository of links.listRepositories()) {
     seen.add(repository);
     for (const difference of await differencesOf(repository)) yield { repository, difference };
+    onRepository?.();
   }
   for await (const repository of recordedRepositories(metadata)) {
     if (!seen.has(repository) && (await differencesOf(repository)).length > 0) {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLogger } from "../../src/base/logger.ts";
+import { newCounts } from "../../src/server/backup/copy-repository.ts";
 import { restoreBackup } from "../../src/server/backup/restore.ts";
 import { holdRoot } from "../../src/server/root-owner.ts";
 import { configOf, openFolder, pushImage, runOn } from "./commanded-registry.ts";
@@ -73,7 +74,7 @@ describe.skipIf(process.geteuid?.() !== 0)("root, where the registry has a user 
     mkdirSync(root);
     chownSync(root, userId, userId);
     await restoreBackup(configOf(root), {
-      folder: join(folder, "backup"),
+      ...{ folder: join(folder, "backup"), counts: newCounts() },
       allowsIncomplete: false,
       signal: new AbortController().signal,
       print: () => undefined,

@@ -12,12 +12,7 @@ import type { CommandParts } from "../commands/command.ts";
 import { databaseLocations } from "../database-locations.ts";
 import { rootLockKey } from "../root-owner.ts";
 import { type BackupRecord, backupRecordKey, writeBackupRecord } from "./backup-record.ts";
-import {
-  type CopyCounts,
-  copyRepository,
-  newCounts,
-  type RepositoryCopyOptions,
-} from "./copy-repository.ts";
+import { type CopyCounts, copyRepository, type RepositoryCopyOptions } from "./copy-repository.ts";
 import { copyRecords, recordsName } from "./records.ts";
 import { openStores, type Stores } from "./stores.ts";
 
@@ -27,6 +22,8 @@ export interface BackupOptions {
   /** Copy the bytes also where a second name for them would do. */
   readonly isFullCopy: boolean;
   readonly bytesPerSecond: number | undefined;
+  /** Counted up while it runs. */
+  readonly counts: CopyCounts;
 }
 
 /** What a backup came to. */
@@ -89,8 +86,7 @@ async function copyAll(
   const record = beginRecord(parts, sourceFolder);
   await writeBackupRecord(target.objects, record);
   const unneeded = await unneededBlobs(parts, target);
-  const counts = newCounts();
-  const { bytesPerSecond } = options;
+  const { bytesPerSecond, counts } = options;
   const copy: RepositoryCopyOptions = {
     ...{ source, target, targetFolder, random, signal, counts },
     links: !options.isFullCopy,

@@ -4,6 +4,7 @@ import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { Tag } from "../../oci/tag.ts";
 import { layerLinkKey, revisionLinkKey, tagCurrentKey } from "../../storage/layout.ts";
 import type { Link } from "../../storage/link-store.ts";
+import { countText, sizeText } from "../commands/text.ts";
 import { type BlobCopyOptions, copyBlob } from "./copy-blob.ts";
 import type { Stores } from "./stores.ts";
 
@@ -23,6 +24,13 @@ export interface CopyCounts {
 export function newCounts(): CopyCounts {
   const copied = { copiedBlobs: 0, copiedBytes: 0, linkedBlobs: 0 };
   return { repositories: 0, tags: 0, manifests: 0, blobs: 0, ...copied, broken: 0 };
+}
+
+/** `2 repositories, 9 blobs copied (18.0 MB), 3 linked so far` */
+export function progressText(counts: CopyCounts): string {
+  const { repositories, copiedBlobs, copiedBytes, linkedBlobs } = counts;
+  const copied = `${countText(copiedBlobs, "blob")} copied (${sizeText(copiedBytes)})`;
+  return `${countText(repositories, "repository")}, ${copied}, ${linkedBlobs} linked so far`;
 }
 
 export interface RepositoryCopyOptions extends BlobCopyOptions {

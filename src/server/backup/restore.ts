@@ -10,7 +10,7 @@ import { commandLogger } from "../command-logger.ts";
 import { databaseLocations } from "../database-locations.ts";
 import { isServed } from "../run-command.ts";
 import { type BackupRecord, backupRecordKey, readBackupRecord } from "./backup-record.ts";
-import { type CopyCounts, copyRepository, newCounts } from "./copy-repository.ts";
+import { type CopyCounts, copyRepository } from "./copy-repository.ts";
 import { copyRecords, recordsName } from "./records.ts";
 import { openStores, type Stores } from "./stores.ts";
 
@@ -22,6 +22,8 @@ export interface RestoreOptions {
   readonly folder: string;
   /** Also restore a backup that was interrupted. */
   readonly allowsIncomplete: boolean;
+  /** Counted up while it runs. */
+  readonly counts: CopyCounts;
   readonly signal: AbortSignal;
   readonly print: (line: string) => void;
 }
@@ -33,7 +35,7 @@ export interface RestoreOptions {
  *
  * @throws {Error} with a sentence when it cannot be.
  */
-export async function restoreBackup(config: Config, options: RestoreOptions): Promise<CopyCounts> {
+export async function restoreBackup(config: Config, options: RestoreOptions): Promise<void> {
   const { driver } = config.storage;
   if (driver.kind !== "filesystem") throw new Error("a registry in memory keeps nothing");
   const rootFolder = resolve(driver.rootDirectory);
@@ -48,8 +50,7 @@ export async function restoreBackup(config: Config, options: RestoreOptions): Pr
     const target = await openStores(rootFolder, "writing", parts);
     const marker = JSON.stringify({ backup: backupFolder });
     await target.objects.put(markerKey, new TextEncoder().encode(marker));
-    const counts = newCounts();
-    const { signal, print } = options;
+    const { signal, print, counts } = options;
     const pace = new BytePace({ ...parts, bytesPerSecond: undefined, sleep: systemSleep, signal });
     // A backup has no trash.
     const isCollected = async (): Promise<boolean> => false;
@@ -60,7 +61,6 @@ export async function restoreBackup(config: Config, options: RestoreOptions): Pr
     counts.blobs = counts.copiedBlobs;
     await restoreRecords({ config, record, backupFolder }, print);
     await target.objects.remove(markerKey);
-    return counts;
   } finally {
     logger.flush();
   }

@@ -1,26 +1,31 @@
 import { backUp } from "../backup/backup.ts";
+import { newCounts, progressText } from "../backup/copy-repository.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
+import { whenAdopted, withProgress } from "./progress.ts";
 import { rateIn } from "./rate.ts";
 import { countText, sizeText } from "./text.ts";
 
 /** `berth backup DIR [--full-copy] [--rate N]` */
 export async function backup(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const { print, config, signal } = parts;
-  await parts.adopted();
+  await whenAdopted(parts);
   const targetFolder = args.text("folder");
-  const result = await backUp(parts, {
-    targetFolder,
+  const counts = newCounts();
+  const options = {
+    ...{ targetFolder, counts },
     isFullCopy: args.flag("fullCopy"),
     bytesPerSecond: rateIn(args),
-  });
+  };
+  const text = (): string => progressText(counts);
+  const result = await withProgress(backUp(parts, options), { print, text });
   signal.throwIfAborted();
   const { repositories, tags, manifests, blobs } = result;
-  const counts = [
+  const names = [
     countText(repositories, "repository"),
     countText(tags, "tag"),
     countText(manifests, "manifest"),
   ];
-  print(`${targetFolder}: ${counts.join(", ")}`);
+  print(`${targetFolder}: ${names.join(", ")}`);
   print(
     `${blobs} blobs: ${result.copiedBlobs} copied (${sizeText(result.copiedBytes)}), ` +
       `${result.linkedBlobs} linked, ${result.removedBlobs} removed; the others were there`,

@@ -6,6 +6,7 @@ import { RetentionRuns } from "../retention-runs.ts";
 import { actorIn } from "./actor.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { gcPreview, gcRun } from "./gc.ts";
+import { whenAdopted } from "./progress.ts";
 import { countText, sizeText } from "./text.ts";
 
 /**
@@ -20,7 +21,7 @@ export async function garbageCollect(
   if (parts.config.storage.maintenance.readOnly.isEnabled && parts.isServing) {
     throw new Error("the registry is read-only (storage.maintenance.readonly): stop it first");
   }
-  await parts.adopted();
+  await whenAdopted(parts);
   return parts.isServing ? collectBeside(parts, args) : collectAlone(parts, args);
 }
 

@@ -3,12 +3,13 @@ import { isExpired } from "../../gc/keepers.ts";
 import type { Reasons } from "../../gc/why.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { digestNamed } from "./names.ts";
+import { whenAdopted } from "./progress.ts";
 import { sizeText, timeText } from "./text.ts";
 
 /** `berth gc why DIGEST`: what keeps a blob, or where it went. 1 when it is not here. */
 export async function gcWhy(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const digest = digestNamed(args.text("digest"));
-  await parts.adopted();
+  await whenAdopted(parts);
   const reasons = await parts.collection.reasonsFor(digest);
   // The next round forgets entries whose time is over, before it looks at anything else.
   const undo = reasons.undo.filter((entry) => !isExpired(entry, parts.clock));

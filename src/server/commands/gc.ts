@@ -5,13 +5,14 @@ import {
   type ExitCode,
   refuseWhenReadOnly,
 } from "./command.ts";
+import { whenAdopted } from "./progress.ts";
 import { countText, sizeText, timeText } from "./text.ts";
 
 /** `berth gc run`: one whole round, as fast as it goes. */
 export async function gcRun(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const { print, signal, collection } = parts;
   refuseWhenReadOnly(parts);
-  await parts.adopted();
+  await whenAdopted(parts);
   const isQuiet = args.flag("quiet");
   const result = await collection.round({
     signal,
@@ -39,7 +40,7 @@ function summaryOf(result: RoundResult): readonly string[] {
 /** `berth gc preview`: what a round would do now, and what waits for its time. */
 export async function gcPreview(parts: CommandParts): Promise<ExitCode> {
   const { print, collection, opened } = parts;
-  await parts.adopted();
+  await whenAdopted(parts);
   const totals = new Map<string, { count: number; bytes: number }>();
   const add = (key: string, bytes: number): void => {
     const total = totals.get(key) ?? { count: 0, bytes: 0 };

@@ -1,26 +1,23 @@
 import type { CommandParts, ExitCode } from "./command.ts";
+import { whenAdopted, withProgress } from "./progress.ts";
 import { countText } from "./text.ts";
-
-/** How long it may go on without a sign of life. */
-const progressIntervalMs = 5_000;
 
 /**
  * `berth metadata rebuild [config.yml]`: makes the metadata again from the layout. In the server that
  * has the registry open: it keeps in memory which repositories wait for bytes that are gone.
  */
 export async function rebuildMetadata(parts: CommandParts): Promise<ExitCode> {
-  const { opened, clock, signal, print, isServing, adopted } = parts;
+  const { opened, signal, print, isServing } = parts;
   // A server's own comparison ends first; here it would only be the same work twice.
-  if (isServing) await adopted();
+  if (isServing) await whenAdopted(parts);
   let count = 0;
-  let saidMs = clock.monotonicMs();
   const onRepository = (): void => {
     count += 1;
-    if (clock.monotonicMs() - saidMs < progressIntervalMs) return;
-    saidMs = clock.monotonicMs();
-    print(`${countText(count, "repository")} read again so far`);
   };
-  const isWhole = await opened.registry.adoption.rebuild(signal, onRepository);
+  const isWhole = await withProgress(opened.registry.adoption.rebuild(signal, onRepository), {
+    print,
+    text: () => `${countText(count, "repository")} read again so far`,
+  });
   if (!isWhole) {
     print(`interrupted after ${countText(count, "repository")}; the others are as they were`);
     return 1;

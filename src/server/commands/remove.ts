@@ -8,6 +8,7 @@ import {
   refuseWhenReadOnly,
 } from "./command.ts";
 import { parseNamed } from "./names.ts";
+import { whenAdopted } from "./progress.ts";
 import { countedEvery, countText, listedMax, nameText, sizeText, timeText } from "./text.ts";
 
 /** `berth rm --dry-run …`: what would go, what would not, and what comes back when. */
@@ -17,7 +18,7 @@ export async function previewRemoval(
 ): Promise<ExitCode> {
   const targets = targetsIn(args);
   // How many bytes return is known only when every repository is.
-  await parts.adopted();
+  await whenAdopted(parts);
   const plan = await planRemoval(targets, parts.opened.context);
   if (!isPossible(plan, parts)) return 1;
   sayWhatGoes(plan, parts);

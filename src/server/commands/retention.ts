@@ -8,6 +8,7 @@ import {
   refuseWhenReadOnly,
 } from "./command.ts";
 import { repositoryNamed } from "./names.ts";
+import { whenAdopted } from "./progress.ts";
 import { countText } from "./text.ts";
 
 /** `berth retention preview [REPO]`: what a run would do now, and what decides each tag. */
@@ -16,7 +17,7 @@ export async function retentionPreview(
   args: CommandArguments,
 ): Promise<ExitCode> {
   const { print, retention, signal } = parts;
-  await parts.adopted();
+  await whenAdopted(parts);
   if (!sayIfNoRules(parts)) return 0;
   const only = await repositoryIn(parts, args);
   const totals: Totals = { tagsStay: 0, tagsGo: 0, manifestsStay: 0, manifestsGo: 0 };
@@ -85,7 +86,7 @@ function linesOf(plan: RetentionPlan, totals: Totals): readonly string[] {
 export async function retentionRun(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
   const { print, retention, signal } = parts;
   refuseWhenReadOnly(parts);
-  await parts.adopted();
+  await whenAdopted(parts);
   if (!sayIfNoRules(parts)) return 0;
   const only = await repositoryIn(parts, args);
   const result = await retention.run({

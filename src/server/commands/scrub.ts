@@ -7,6 +7,7 @@ import {
   type ExitCode,
   refuseWhenReadOnly,
 } from "./command.ts";
+import { whenAdopted } from "./progress.ts";
 import { rateIn } from "./rate.ts";
 import { sizeText } from "./text.ts";
 
@@ -18,7 +19,7 @@ export async function scrub(parts: CommandParts, args: CommandArguments): Promis
   const { print, opened, config, signal } = parts;
   // What is damaged could not be moved aside.
   refuseWhenReadOnly(parts);
-  await parts.adopted();
+  await whenAdopted(parts);
   let damaged = 0;
   const state = await opened.scrub.round({
     bytesPerSecond: args.flag("fullSpeed")
