@@ -41,7 +41,7 @@ export const gcKeys = [
   {
     path: "gc.rate",
     type: "int",
-    default: "200",
+    default: "100",
     min: 1,
     max: 100_000,
     prose: "How many blobs a second a round looks at and removes at most, beside the requests.",
