@@ -90,6 +90,8 @@ async function copyAll(
   const copy: RepositoryCopyOptions = {
     ...{ source, target, targetFolder, random, signal, counts },
     links: !options.isFullCopy,
+    // Two at once are twice as quick, and twice as much in the way of pushes.
+    atOnce: 1,
     pace: new BytePace({ bytesPerSecond, clock, sleep: systemSleep, signal }),
     isCollected: (name, link) => isCollected(name, link, parts),
     print: parts.print,

@@ -1,4 +1,5 @@
 import { utimes } from "node:fs/promises";
+import { inParallel } from "../../base/in-parallel.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { Tag } from "../../oci/tag.ts";
@@ -35,6 +36,8 @@ export function progressText(counts: CopyCounts): string {
 
 export interface RepositoryCopyOptions extends BlobCopyOptions {
   readonly counts: CopyCounts;
+  /** Blobs, or links, that are written side by side. */
+  readonly atOnce: number;
   readonly signal: AbortSignal;
   /** True of a layer's link that nobody misses the bytes of: a collection has taken them. */
   readonly isCollected: (name: RepositoryName, link: Link) => Promise<boolean>;
@@ -63,10 +66,11 @@ export async function copyRepository(
   name: RepositoryName,
   options: RepositoryCopyOptions,
 ): Promise<void> {
-  const { source, counts } = options;
+  const { source, counts, atOnce } = options;
   const names = await readNames(name, source);
   const held = new Set<Digest>();
-  for (const digest of new Set([...names.revisions.keys(), ...names.layers.keys()])) {
+  const digests = new Set([...names.revisions.keys(), ...names.layers.keys()]);
+  await inParallel([...digests], atOnce, async (digest) => {
     options.signal.throwIfAborted();
     const isHeld = await bringBlob(digest, options);
     if (isHeld) held.add(digest);
@@ -74,7 +78,7 @@ export async function copyRepository(
       counts.broken += 1;
       options.print(`${name}: ${digest} is missing or damaged at the source and was left out`);
     }
-  }
+  });
   const still = new Set(await source.links.listRevisions(name));
   await writeNames(name, {
     ...options,
@@ -143,25 +147,25 @@ async function writeNames(
   name: RepositoryName,
   options: RepositoryCopyOptions & { readonly names: Names },
 ): Promise<void> {
-  const { target, counts, names } = options;
-  for (const [digest, link] of names.layers) {
+  const { target, counts, names, atOnce } = options;
+  await inParallel([...names.layers], atOnce, async ([digest, link]) => {
     const key = layerLinkKey(name, digest);
     await writeLink(key, link, { ...options, write: () => target.links.writeLayer(name, digest) });
-  }
-  for (const [digest, link] of names.revisions) {
+  });
+  await inParallel([...names.revisions], atOnce, async ([digest, link]) => {
     const key = revisionLinkKey(name, digest);
     const write = (): Promise<void> => target.links.writeRevision(name, digest);
     await writeLink(key, link, { ...options, write });
     counts.manifests += 1;
-  }
-  for (const [tag, link] of names.tags) {
+  });
+  await inParallel([...names.tags], atOnce, async ([tag, link]) => {
     // Also one that an earlier copy has and the source has lost the bytes of.
     const revision = await target.links.stateOf(revisionLinkKey(name, link.digest), link.digest);
-    if (revision.kind !== "sound") continue;
+    if (revision.kind !== "sound") return;
     const write = (): Promise<unknown> => target.links.writeTag(name, tag, link.digest);
     await writeLink(tagCurrentKey(name, tag), link, { ...options, write });
     counts.tags += 1;
-  }
+  });
 }
 
 async function writeLink(
@@ -170,13 +174,13 @@ async function writeLink(
   {
     target,
     targetFolder,
+    signal,
     write,
-  }: {
-    readonly target: Stores;
-    readonly targetFolder: string;
+  }: Pick<RepositoryCopyOptions, "target" | "targetFolder" | "signal"> & {
     readonly write: () => Promise<unknown>;
   },
 ): Promise<void> {
+  signal.throwIfAborted();
   const state = await target.links.stateOf(key);
   const isThere = state.kind === "sound" && state.link.digest === digest;
   if (isThere && Math.abs(state.link.modifiedAtMs - modifiedAtMs) < 1) return;

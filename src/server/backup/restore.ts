@@ -14,6 +14,9 @@ import { type CopyCounts, copyRepository } from "./copy-repository.ts";
 import { copyRecords, recordsName } from "./records.ts";
 import { openStores, type Stores } from "./stores.ts";
 
+/** Blobs side by side: nobody else uses the disk, and people wait for their registry. */
+const atOnce = 8;
+
 /** Says that what lies in a folder is a restore that did not end. */
 const markerKey = "berth/restoring.json";
 
@@ -56,7 +59,7 @@ export async function restoreBackup(config: Config, options: RestoreOptions): Pr
     const isCollected = async (): Promise<boolean> => false;
     const copy = { source, target, targetFolder: rootFolder, links: false, pace, ...parts };
     for await (const name of source.links.listRepositories()) {
-      await copyRepository(name, { ...copy, counts, signal, print, isCollected });
+      await copyRepository(name, { ...copy, counts, signal, print, isCollected, atOnce });
     }
     counts.blobs = counts.copiedBlobs;
     await restoreRecords({ config, record, backupFolder }, print);
