@@ -1,10 +1,10 @@
-import { userInfo } from "node:os";
 import type { Command } from "commander";
 import type { CommandValues } from "../server/commands/command.ts";
 import { runCommand } from "../server/run-command.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { printLine } from "./print-line.ts";
+import { userName } from "./user-name.ts";
 import { version } from "./version.ts";
 
 /** Where a command leaves the exit code of the process. */
@@ -33,10 +33,4 @@ export async function runRegistryCommand(
     signal: interruptSignal(),
     print: printLine,
   });
-}
-
-/** Who runs this process. In containers the user often has a number and no name. */
-function userName(): string {
-  const { username, uid } = userInfo();
-  return username === "" || username === "unknown" ? `uid ${uid}` : username;
 }
