@@ -20,7 +20,7 @@ const slowInstall =
 
 const args = process.argv.slice(2);
 // What the program is made of is all that it takes to run it, or to make the executable.
-const onlyRuntime = args.includes("serve") || args[0] === "scripts/build.ts";
+const onlyRuntime = ["src/main.ts", "scripts/build.ts"].includes(args[0]);
 if (!isInstalled(onlyRuntime)) await install(onlyRuntime);
 
 const command = args[0] === "--bin" ? localProgram(args[1]) : bunProgram();
