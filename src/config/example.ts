@@ -1,5 +1,6 @@
 import { unreachable } from "../base/assert.ts";
 import type { Key } from "./key.ts";
+import { proseOf } from "./key-prose.ts";
 import { groupsOf } from "./reference.ts";
 import { keys, type SectionShape, type Shape, sections, shape } from "./schema.ts";
 
@@ -115,7 +116,7 @@ class ExampleWriter {
   private linesOfItem(item: SectionShape): { readonly prose: string; readonly text: string }[] {
     return leavesFirst(item).flatMap(([child, shape]) => {
       if (shape.kind === "leaf" && this.paths.has(shape.path)) {
-        return [{ prose: shape.key.prose, text: `${child}: ${valueOf(shape.key)}` }];
+        return [{ prose: proseOf(shape.key), text: `${child}: ${valueOf(shape.key)}` }];
       }
       if (shape.kind === "section") {
         const inner = this.linesOfItem(shape).map(({ prose, text }) => ({
@@ -127,7 +128,7 @@ class ExampleWriter {
       }
       if (shape.kind !== "dictionary") return [];
       const { key } = shape.item;
-      return [{ prose: key.prose, text: `${child}: {${key.exampleName}: ${valueOf(key)}}` }];
+      return [{ prose: proseOf(key), text: `${child}: {${key.exampleName}: ${valueOf(key)}}` }];
     });
   }
 
@@ -136,7 +137,7 @@ class ExampleWriter {
     const some = key.type === "choices" ? "Some" : "One";
     const values = key.values === undefined ? "" : ` ${some} of ${key.values.join(", ")}.`;
     return [
-      ...comment(`${key.prose}${values}`, indent),
+      ...comment(`${proseOf(key)}${values}`, indent),
       `${indent}${mark}${name}: ${valueOf(key)}`,
     ];
   }

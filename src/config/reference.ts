@@ -1,5 +1,6 @@
 import { unreachable } from "../base/assert.ts";
 import type { Key, Section } from "./key.ts";
+import { proseOf } from "./key-prose.ts";
 import { environmentNameOf, keys, sections } from "./schema.ts";
 
 /** `docs/reference/config.md`, rendered from the table. */
@@ -31,7 +32,8 @@ that Berth cannot do stops the start, unless it is switched off or empty.
 
 A variable is called \`REGISTRY_\` and the path of its key in upper case, with \`_\` between the
 levels; the tables give the names, because a few differ from the keys. The value is YAML:
-\`REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin='["*"]'\`. Variables are applied in the
+\`REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin='["*"]'\` (with \`docker run -e\` or \`env\`: a shell
+itself takes no \`-\` in a name). Variables are applied in the
 alphabetical order of their names, so \`REGISTRY_STORAGE=inmemory\` first replaces everything below
 \`storage\`, and \`REGISTRY_STORAGE_DELETE_ENABLED=true\` then adds to it. An item of a list is set by
 its index, and appended by the index that comes next: \`REGISTRY_HEALTH_FILECHECKERS_0_FILE\`; a whole
@@ -120,7 +122,7 @@ function renderKey(key: Key): string[] {
     key.path === "version" ? "–" : `\`${environmentNameOf(key.path)}\``,
     typeOf(key),
     key.defaultProse ?? fallback,
-    key.prose,
+    proseOf(key),
   ];
 }
 

@@ -62,7 +62,7 @@ export const authKeys = [
     default: "60s",
     max: 3_600_000,
     prose:
-      "How long a verified password is remembered, so that bcrypt is not paid for at each request; `0s` switches it off, one hour is the most. Berth's own.",
+      "How long a verified password is remembered, so that bcrypt is not paid for at each request; `0s` switches it off. Berth's own.",
   },
   {
     path: "auth.htpasswd.maxverifications",

@@ -28,7 +28,7 @@ export const gcKeys = [
     default: "24h",
     min: 3_600_000,
     prose:
-      "How long a blob that nothing needs is kept after a client was last told that it exists: a push that is under way may build on it. At least one hour.",
+      "How long a blob that nothing needs is kept after a client was last told that it exists: a push that is under way may build on it.",
   },
   {
     path: "gc.trashgrace",
@@ -36,7 +36,7 @@ export const gcKeys = [
     default: "24h",
     min: 3_600_000,
     prose:
-      "How long it then stays in the trash, from where it comes back at once when somebody asks for it. At least one hour.",
+      "How long it then stays in the trash, from where it comes back at once when somebody asks for it.",
   },
   {
     path: "gc.rate",

@@ -180,14 +180,14 @@ export const storageKeys = [
     type: "duration",
     default: "168h",
     min: 60_000,
-    prose: "How old an unfinished upload must be to be removed. At least one minute.",
+    prose: "How old an unfinished upload must be to be removed.",
   },
   {
     path: "storage.maintenance.uploadpurging.interval",
     type: "duration",
     default: "24h",
     min: 1_000,
-    prose: "The time between two rounds. At least one second.",
+    prose: "The time between two rounds.",
   },
   {
     path: "storage.maintenance.uploadpurging.dryrun",
@@ -236,6 +236,6 @@ export const storageKeys = [
     isSecret: true,
     example: "postgres://berth:secret@localhost:5432/berth",
     prose:
-      "A PostgreSQL database (`postgres://user:password@host:port/name`), for several machines with one store. Without it Berth uses SQLite.",
+      "A PostgreSQL database (`postgres://user:password@host:port/name`), which then holds the metadata and the records. Without it Berth uses SQLite. Either way one server at a time serves a store.",
   },
 ] as const satisfies readonly Key[];
