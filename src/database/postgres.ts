@@ -51,7 +51,7 @@ export async function openPostgres<Tables>(
   location: PostgresLocation,
   options: DatabaseOptions,
 ): Promise<Database<Tables>> {
-  const client = new SQL(clientOptions(location));
+  const client = connectPostgres(location.url, connectionsMax);
   try {
     await migratePostgres(client, location.schema, options);
   } catch (cause) {
@@ -62,11 +62,16 @@ export async function openPostgres<Tables>(
   return new PostgresDatabase<Tables>(client, location.schema, options.refuse);
 }
 
-function clientOptions(location: PostgresLocation): SQL.Options {
-  const url = new URL(location.url);
+/** A pool of connections to the server that a URL names; `max` of them at once. */
+export function connectPostgres(url: string, max: number): SQL {
+  return new SQL(clientOptions(url, max));
+}
+
+function clientOptions(text: string, max: number): SQL.Options {
+  const url = new URL(text);
   const base = {
     adapter: "postgres",
-    max: connectionsMax,
+    max,
     connectionTimeout: connectionTimeoutSeconds,
   } as const;
   const folder = url.searchParams.get("host");

@@ -14,7 +14,7 @@ import {
 } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
 import { setDamagedMetadataAside } from "./damaged-metadata.ts";
-import { openConfiguredRegistry } from "./open-registry.ts";
+import { openHeldRegistry } from "./held-registry.ts";
 import { RetentionRuns } from "./retention-runs.ts";
 import { holdRoot } from "./root-owner.ts";
 
@@ -175,7 +175,7 @@ async function runHere(config: Config, rootFolder: string, call: CommandCall): P
   const basics = { clock: systemClock, random: systemRandom, logger };
   const root = holdRoot(rootFolder, basics);
   setDamagedMetadataAside(config, logger);
-  const opened = await openConfiguredRegistry(config, basics);
+  const opened = await openHeldRegistry(config, basics);
   const parts: CommandParts = {
     ...basics,
     config,

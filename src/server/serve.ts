@@ -19,11 +19,12 @@ import { setDamagedMetadataAside } from "./damaged-metadata.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { reportFileSystem } from "./file-system-report.ts";
 import { Health } from "./health.ts";
+import { openHeldRegistry } from "./held-registry.ts";
 import type { Listener } from "./listener.ts";
 import { listen } from "./listeners.ts";
 import { serverMetrics } from "./metrics.ts";
 import { authenticatorFor } from "./open-authenticator.ts";
-import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
+import type { OpenRegistry } from "./open-registry.ts";
 import { systemEvery } from "./periodic.ts";
 import { requestObserver } from "./request-observer.ts";
 import { RetentionRuns } from "./retention-runs.ts";
@@ -240,7 +241,7 @@ async function openStorage(parts: Parts): Promise<OpenRegistry> {
   const { config, logger } = parts;
   const { driver } = config.storage;
   setDamagedMetadataAside(config, logger);
-  const opened = await openConfiguredRegistry(config, parts);
+  const opened = await openHeldRegistry(config, parts);
   try {
     await opened.context.leases.begin();
     if (driver.kind !== "filesystem") return opened;

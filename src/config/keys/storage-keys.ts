@@ -236,6 +236,6 @@ export const storageKeys = [
     isSecret: true,
     example: "postgres://berth:secret@localhost:5432/berth",
     prose:
-      "A PostgreSQL database (`postgres://user:password@host:port/name`), which then holds the metadata and the records. Without it Berth uses SQLite. Either way one server at a time serves a store.",
+      "A PostgreSQL database (`postgres://user:password@host:port/name`), which then holds the metadata and the records. One registry has it to itself: a second one does not start. Without it Berth uses SQLite.",
   },
 ] as const satisfies readonly Key[];
