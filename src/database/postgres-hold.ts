@@ -2,7 +2,7 @@ import { messageOf } from "../base/errors.ts";
 import { connectPostgres } from "./postgres.ts";
 
 /** A database that this process has to itself, as long as it is alive. */
-export interface HeldPostgres {
+export interface HeldDatabase {
   /**
    * Whether another process has taken it, in a moment when the connection was lost. Takes it back
    * when it can. A server that does not answer is no such process.
@@ -40,7 +40,7 @@ const holderQuery =
  *
  * @throws {Error} with a sentence when another process has it.
  */
-export async function holdPostgres({ url, waitMs, sleep }: HoldOptions): Promise<HeldPostgres> {
+export async function holdPostgres({ url, waitMs, sleep }: HoldOptions): Promise<HeldDatabase> {
   // One connection, because the lock is the connection's.
   const client = connectPostgres(url, 1);
   let holderPid: number | undefined;

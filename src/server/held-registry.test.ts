@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { postgresSkipReason, testPostgres } from "../../test/support/postgres.ts";
@@ -9,17 +9,43 @@ import { systemRandom } from "../base/random.ts";
 import { loadConfig } from "../config/load.ts";
 import { connectPostgres } from "../database/postgres.ts";
 import { openHeldRegistry } from "./held-registry.ts";
+import { holdRoot } from "./root-owner.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "berth-held-registry-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
 
-function configOf(name: string, url: string) {
+function configOf(name: string, environment: Readonly<Record<string, string>>) {
   const root = JSON.stringify(join(folder, name));
   const text = `{version: 0.1, storage: {filesystem: {rootdirectory: ${root}}}}`;
-  return loadConfig({ text, environment: { REGISTRY_DATABASE_URL: url } }).config;
+  return loadConfig({ text, environment }).config;
 }
+
+/** Three such as the one that tries out a backup, with the configuration of the first but for the folder. */
+async function expectOneAtATime(environment: Readonly<Record<string, string>>): Promise<void> {
+  const first = await openHeldRegistry(configOf("first", environment), parts);
+  const second = openHeldRegistry(configOf("second", environment), parts);
+  await expect(second).rejects.toThrow("two registries on one database would damage each other");
+  await first.probe();
+  await first.close();
+  const third = await openHeldRegistry(configOf("second", environment), parts);
+  await third.close();
+}
+
+test("a registry of another folder is kept from SQLite's files of one that is at work", () =>
+  expectOneAtATime({ REGISTRY_METADATA_DATABASE: join(folder, "shared", "metadata.sqlite") }));
+
+test("a link to the registry's own folder is that folder, which is held already", async () => {
+  mkdirSync(join(folder, "linked", "berth"), { recursive: true });
+  symlinkSync(join(folder, "linked"), join(folder, "link"));
+  const database = join(folder, "link", "berth", "metadata.sqlite");
+  const config = configOf("linked", { REGISTRY_METADATA_DATABASE: database });
+  const root = holdRoot(join(folder, "linked"), parts);
+  const opened = await openHeldRegistry(config, parts);
+  await opened.close();
+  root.release();
+});
 
 test.skipIf(postgresSkipReason !== undefined)(
   "a registry of another folder is kept from the database of one that is at work",
@@ -29,14 +55,7 @@ test.skipIf(postgresSkipReason !== undefined)(
     await admin.unsafe("create database held_registry");
     const own = new URL(url);
     own.pathname = "/held_registry";
-    const first = await openHeldRegistry(configOf("first", own.href), parts);
-    // Such as the one that tries out a backup, with the configuration of the first but for the folder.
-    const second = openHeldRegistry(configOf("second", own.href), parts);
-    await expect(second).rejects.toThrow("two registries on one database would damage each other");
-    await first.probe();
-    await first.close();
-    const third = await openHeldRegistry(configOf("second", own.href), parts);
-    await third.close();
+    await expectOneAtATime({ REGISTRY_DATABASE_URL: own.href });
     await admin.close();
   },
 );
