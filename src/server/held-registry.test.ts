@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { postgresSkipReason, testPostgres } from "../../test/support/postgres.ts";
@@ -8,6 +8,7 @@ import { messageOf } from "../base/errors.ts";
 import { silentLogger } from "../base/logger.ts";
 import { systemRandom } from "../base/random.ts";
 import { loadConfig } from "../config/load.ts";
+import { noteDamage } from "../database/damaged-file.ts";
 import { connectPostgres } from "../database/postgres.ts";
 import { openHeldRegistry } from "./held-registry.ts";
 import { holdRoot } from "./root-owner.ts";
@@ -37,6 +38,20 @@ async function expectOneAtATime(environment: Readonly<Record<string, string>>): 
 
 test("a registry of another folder is kept from SQLite's files of one that is at work", () =>
   expectOneAtATime({ REGISTRY_METADATA_DATABASE: join(folder, "shared", "metadata.sqlite") }));
+
+test("databases that were found damaged are set aside only by who has them to itself", async () => {
+  const path = join(folder, "damaged", "metadata.sqlite");
+  const environment = { REGISTRY_METADATA_DATABASE: path };
+  const first = await openHeldRegistry(configOf("one", environment), parts);
+  noteDamage({ kind: "sqlite", path });
+  const second = openHeldRegistry(configOf("two", environment), parts);
+  expect(await second.then(() => "opened", messageOf)).toContain("are in use");
+  expect(existsSync(`${path}.damaged`)).toBe(false);
+  await first.close();
+  const third = await openHeldRegistry(configOf("one", environment), parts);
+  expect(existsSync(`${path}.damaged`)).toBe(true);
+  await third.close();
+});
 
 test("a link to the registry's own folder is that folder, which is held already", async () => {
   mkdirSync(join(folder, "linked", "berth"), { recursive: true });

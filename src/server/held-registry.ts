@@ -5,6 +5,7 @@ import { systemSleep } from "../base/sleep.ts";
 import type { Config } from "../config/config.ts";
 import { type HeldDatabase, holdPostgres } from "../database/postgres-hold.ts";
 import { tryHoldLock } from "../database/sqlite.ts";
+import { setDamagedMetadataAside } from "./damaged-metadata.ts";
 import { type OpenRegistry, openConfiguredRegistry } from "./open-registry.ts";
 import { rootLockKey } from "./root-owner.ts";
 
@@ -22,6 +23,7 @@ const holdWaitMs = 5_000;
 export async function openHeldRegistry(config: Config, parts: Parts): Promise<OpenRegistry> {
   const hold = await holdDatabases(config, parts);
   try {
+    setDamagedMetadataAside(config, parts.logger);
     const opened = await openConfiguredRegistry(config, parts);
     return hold === undefined ? opened : withHold(opened, hold);
   } catch (error) {

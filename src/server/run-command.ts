@@ -13,7 +13,6 @@ import {
   type ExitCode,
 } from "./commands/command.ts";
 import { commands } from "./commands/commands.ts";
-import { setDamagedMetadataAside } from "./damaged-metadata.ts";
 import { openHeldRegistry } from "./held-registry.ts";
 import { RetentionRuns } from "./retention-runs.ts";
 import { holdRoot } from "./root-owner.ts";
@@ -174,7 +173,6 @@ async function runHere(config: Config, rootFolder: string, call: CommandCall): P
   const logger = commandLogger("warn");
   const basics = { clock: systemClock, random: systemRandom, logger };
   const root = holdRoot(rootFolder, basics);
-  setDamagedMetadataAside(config, logger);
   const opened = await openHeldRegistry(config, basics);
   const parts: CommandParts = {
     ...basics,

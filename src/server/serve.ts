@@ -15,7 +15,6 @@ import { createPrometheus, type PrometheusMetrics } from "../telemetry/prometheu
 import { type BackgroundWorks, startBackgroundWorks } from "./background-works.ts";
 import { Collection } from "./collection.ts";
 import { type ControlSocket, startControlSocket } from "./control-socket.ts";
-import { setDamagedMetadataAside } from "./damaged-metadata.ts";
 import { startDebugServer } from "./debug-server.ts";
 import { reportFileSystem } from "./file-system-report.ts";
 import { Health } from "./health.ts";
@@ -240,7 +239,6 @@ function holdStorage({ config, clock, logger }: Parts): HeldRoot | undefined {
 async function openStorage(parts: Parts): Promise<OpenRegistry> {
   const { config, logger } = parts;
   const { driver } = config.storage;
-  setDamagedMetadataAside(config, logger);
   const opened = await openHeldRegistry(config, parts);
   try {
     await opened.context.leases.begin();
