@@ -46,6 +46,7 @@ export class Front implements Listener {
   readonly #watch: CertificateWatch | undefined;
   readonly #renew: (material: TlsMaterial) => void = () => undefined;
   #stopWatching: () => void = () => undefined;
+  #isTcp = false;
   /** Addresses of the clients, by the port of the front's side of the inner connection. */
   readonly #peers = new Map<number, string>();
   readonly #sockets = new Set<Socket>();
@@ -74,6 +75,11 @@ export class Front implements Listener {
     return this.#inside.port ?? 0;
   }
 
+  /** The ports that this side of the open inner connections has. */
+  get innerPorts(): Iterable<number> {
+    return this.#peers.keys();
+  }
+
   async open(): Promise<void> {
     const { http, activatedSocket, material, every } = this.#options;
     const { listen } = http;
@@ -89,6 +95,7 @@ export class Front implements Listener {
     const address = this.#outside.address();
     const isTls = material !== undefined;
     if (address !== null && typeof address === "object" && "port" in address) {
+      this.#isTcp = true;
       const host =
         activatedSocket === undefined && listen.kind === "tcp" ? listen.host : address.address;
       const shown = {
@@ -128,7 +135,9 @@ export class Front implements Listener {
       tls: undefined,
       isHttp2: false,
       fetch: (request, server) => {
-        const address = this.#peers.get(server.requestIP(request)?.port ?? 0);
+        const from = server.requestIP(request);
+        // Another loopback address has ports of its own, with the same numbers.
+        const address = from?.address === loopback ? this.#peers.get(from.port) : undefined;
         if (address === undefined) return new Response(null, { status: 403 });
         return answer(request, {
           address: () => address,
@@ -151,10 +160,16 @@ export class Front implements Listener {
       outer.destroy();
       return;
     }
+    const address = this.#isTcp ? outer.remoteAddress : "";
+    if (address === undefined) {
+      // Gone already: it would be known by no address, as those are who come by a Unix socket.
+      outer.destroy();
+      return;
+    }
     const inner = connect({ host: loopback, port: this.insidePort, allowHalfOpen: true });
     inner.once("connect", () => {
       const ownPort = inner.localPort ?? 0;
-      this.#peers.set(ownPort, peerAddress(outer.remoteAddress));
+      this.#peers.set(ownPort, peerAddress(address));
       inner.once("close", () => this.#peers.delete(ownPort));
       outer.pipe(inner);
       inner.pipe(outer);

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
+import { connect as connectPlain } from "node:net";
 import { type ConnectionOptions, connect } from "node:tls";
 import { systemClock } from "../base/clock.ts";
 import { silentLogger } from "../base/logger.ts";
@@ -238,7 +239,15 @@ test("the server behind the front answers nobody else on this machine", async ()
     const port = Number(new URL(front.origin).port);
     expect(bodyOf(await rawAnswer({ port }))).toBe("inside 127.0.0.1");
     expect(await rawAnswer({ port: front.insidePort })).toStartWith("HTTP/1.1 403 ");
-    expect(requests).toBe(1);
+    // The same port of another loopback address, which everybody on this machine may use.
+    const open = connectPlain({ host: "127.0.0.1", port });
+    open.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await once(open, "data");
+    const [known = 0] = front.innerPorts;
+    const thief = { port: front.insidePort, localAddress: "127.0.0.2", localPort: known };
+    expect(await rawAnswer(thief)).toStartWith("HTTP/1.1 403 ");
+    open.destroy();
+    expect(requests).toBe(2);
   } finally {
     await front.stop(true);
   }

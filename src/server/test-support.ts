@@ -189,7 +189,9 @@ export async function shake(where: ConnectionOptions, request = plainRequest): P
 
 /** Sends `request` over a plain socket and hands out everything that comes until it is closed. */
 export async function rawAnswer(
-  where: { readonly port: number } | { readonly path: string },
+  where:
+    | { readonly port: number; readonly localAddress?: string; readonly localPort?: number }
+    | { readonly path: string },
   request: string | Uint8Array = plainRequest,
 ): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
