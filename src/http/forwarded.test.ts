@@ -28,6 +28,15 @@ test("with a list, what a client has put in front of the proxies' addresses does
   expect(addressOf(forwardedFor("203.0.113.9"), proxies, "198.51.100.1")).toBe("198.51.100.1");
 });
 
+test("who has hung up already is no proxy that is trusted, and no Unix socket", () => {
+  const gone = { address: () => undefined, isTls: false, keepOpen: () => undefined };
+  const headers = new Headers({ ...forwardedFor("192.0.2.66"), "X-Forwarded-Proto": "https" });
+  const arrival = { headers, peer: gone, host: "direct" };
+  const distrusted = new Client(arrival, proxyTrust(["127.0.0.1"]));
+  expect([distrusted.address, distrusted.origin]).toEqual(["", "http://direct"]);
+  expect(new Client(arrival, proxyTrust(undefined)).address).toBe("192.0.2.66");
+});
+
 test.each([
   ['for="[2001:db8::1]:77";proto=https', "2001:db8::1"],
   ['for="[2001:db8::1]"', "2001:db8::1"],

@@ -3,8 +3,11 @@ import { isHost } from "./host.ts";
 
 /** Where a request comes from, as the socket says. */
 export interface Peer {
-  /** Its address, empty on a Unix socket. Asked only when needed: the runtime looks it up. */
-  readonly address: () => string;
+  /**
+   * Its address, empty on a Unix socket; undefined when it has gone before anybody asked. Asked only
+   * when needed: the runtime looks it up.
+   */
+  readonly address: () => string | undefined;
   readonly isTls: boolean;
   /** Gives the connection its idle time anew: for a body that comes slowly but comes. */
   readonly keepOpen: () => void;
@@ -15,7 +18,7 @@ export interface Peer {
  * `http.trustedproxies` names the proxies.
  */
 export interface ProxyTrust {
-  isTrusted(address: string): boolean;
+  isTrusted(address: string | undefined): boolean;
 }
 
 /** Trust in the networks of `cidrs`; undefined trusts everybody. */
@@ -32,6 +35,8 @@ export function proxyTrust(cidrs: readonly string[] | undefined): ProxyTrust {
     isTrusted(address) {
       // A Unix socket has no address: whoever may open it is on this machine.
       if (address === "") return true;
+      // Nobody knows any more who it was: a client that hangs up at once gains nothing by it.
+      if (address === undefined) return false;
       const plain = address.startsWith("::ffff:") ? address.slice(7) : address;
       return isIP(plain) !== 0 && list.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
     },
@@ -60,9 +65,9 @@ export class Client {
     this.#trust = trust;
   }
 
-  /** Empty on a Unix socket. */
+  /** Empty on a Unix socket, and when nobody knows it. */
   get address(): string {
-    return this.#forwarded().address ?? this.#arrival.peer.address();
+    return this.#forwarded().address ?? this.#arrival.peer.address() ?? "";
   }
 
   /** `scheme://host` as the client sees this registry. */

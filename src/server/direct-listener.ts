@@ -1,4 +1,5 @@
 import type { ListenConfig } from "../config/config.ts";
+import type { Peer } from "../http/forwarded.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import { listenProblem } from "./listen-problem.ts";
 import {
@@ -70,6 +71,21 @@ export class DirectListener implements Listener {
     return drainServer(server, this.#options.every);
   }
 
+  /**
+   * Looked up at once for what may change something, and so is recorded with its address: the
+   * runtime forgets it when the client goes. For a pull it would be a part of its price.
+   */
+  #addressOf(request: Request, server: Server): Peer["address"] {
+    if (this.#listen.kind === "unix") return () => "";
+    const look = (): string | undefined => {
+      const found = server.requestIP(request)?.address;
+      return found && peerAddress(found);
+    };
+    if (request.method === "GET" || request.method === "HEAD") return look;
+    const address = look();
+    return () => address;
+  }
+
   #open(material: TlsMaterial | undefined): Server {
     const { http, answer } = this.#options;
     const isTls = material !== undefined;
@@ -79,7 +95,7 @@ export class DirectListener implements Listener {
       isHttp2: http.isHttp2Enabled && isTls,
       fetch: (request, server) =>
         answer(request, {
-          address: () => peerAddress(server.requestIP(request)?.address),
+          address: this.#addressOf(request, server),
           isTls,
           keepOpen: () => keepOpen(server, request),
         }),

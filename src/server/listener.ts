@@ -34,8 +34,8 @@ export interface Listener {
 export const watchIntervalMs = 10_000;
 
 /** On a socket for both families an IPv4 peer comes mapped; people know it by its own form. */
-export function peerAddress(address: string | undefined): string {
-  return address?.replace(/^::ffff:/, "") ?? "";
+export function peerAddress(address: string): string {
+  return address.replace(/^::ffff:/, "");
 }
 
 export function originAt(listen: ListenConfig, isTls: boolean): string {

@@ -68,6 +68,34 @@ test("an address of another machine, and a path that cannot be, are refused by t
   }
 });
 
+test("a client that hangs up keeps its address in what it asked to change, and is never taken for a Unix socket", async () => {
+  for (const [method, known] of [
+    ["PUT", "127.0.0.1"],
+    ["GET", undefined],
+  ] as const) {
+    const arrived = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<string | undefined>();
+    await using listener = await startListener(
+      {},
+      {
+        answer: async (request, peer) => {
+          request.signal.addEventListener("abort", () => gone.resolve());
+          arrived.resolve();
+          await gone.promise;
+          told.resolve(peer.address());
+          return new Response();
+        },
+      },
+    );
+    const client = connectPlain({ host: "127.0.0.1", port: listener.port });
+    client.write(`${method} / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`);
+    await arrived.promise;
+    client.destroy();
+    expect(await told.promise).toBe(known);
+  }
+});
+
 test("a Unix socket is served, with the rights that the umask leaves, and goes at the end", async () => {
   using folder = testFolder();
   const path = folder.file("berth.sock");

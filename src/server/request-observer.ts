@@ -153,7 +153,7 @@ function noteAttempt(
   const { reason, repository, user } = seen;
   if (reason === undefined || repository === undefined || notFailures.has(reason)) return;
   const client = request.headers.get("user-agent");
-  const address = seen.client?.address ?? peer.address();
+  const address = seen.client?.address ?? peer.address() ?? "";
   activity.noteAttempt({
     atMs: clock.nowMs(),
     repository,
@@ -172,7 +172,7 @@ function accessEntry(answered: Answered, atMs: number, durationMs: number): Acce
   const { headers } = request;
   return {
     atMs,
-    address: seen.client?.address ?? answered.peer.address(),
+    address: seen.client?.address ?? answered.peer.address() ?? "",
     user: seen.user,
     method: request.method,
     path: seen.path,
