@@ -12,6 +12,12 @@ import {
 import { drainServer, keepOpen, openServer, type Server } from "./server-socket.ts";
 import type { TlsMaterial } from "./tls-options.ts";
 
+/**
+ * Milliseconds in which the server before goes on when the certificate has changed: its end resets
+ * every handshake that is under way. Until then both certificates are shown.
+ */
+const handshakeMs = 1_000;
+
 /** Bun.serve itself, on the address of the configuration. */
 export class DirectListener implements Listener {
   readonly origin: string;
@@ -54,11 +60,20 @@ export class DirectListener implements Listener {
   renewCertificate(): void {
     this.#watch?.check((material) => {
       const before = this.#server;
-      // Both are open for a moment, so no connection is refused; the kernel then has only one.
+      // Both are open for a while, so no connection is refused; the kernel then has only one.
       this.#server = this.#open(material);
       this.#outgoing.add(before);
-      void this.#drain(before).then(() => this.#outgoing.delete(before));
+      void this.#retire(before);
     });
+  }
+
+  async #retire(server: Server): Promise<void> {
+    const { promise: waited, resolve } = Promise.withResolvers<void>();
+    const stopWaiting = this.#options.every(handshakeMs, resolve);
+    await waited;
+    stopWaiting();
+    await this.#drain(server);
+    this.#outgoing.delete(server);
   }
 
   async stop(isNow: boolean): Promise<void> {

@@ -134,6 +134,8 @@ for (const [way, more] of Object.entries(ways)) {
     expect(log.lines.map(({ level }) => level)).toEqual(["error"]);
     writeFileSync(tls.keyPath, next.key);
     timer.tick();
+    timer.tick();
+    await Bun.sleep(0);
     for (let count = 0; count < 5; count += 1) {
       expect(await shake({ port })).toMatchObject({ serverName: "two", error: "" });
     }
@@ -144,6 +146,28 @@ for (const [way, more] of Object.entries(ways)) {
     expect(text).toContain("before, ");
     expect(text).toContain("after");
     running.destroy();
+  });
+}
+
+for (const [way, more] of Object.entries(ways)) {
+  test(`${way}: handshakes that are under way when the certificate changes come to their end`, async () => {
+    using folder = testFolder();
+    await using listener = await startListener({
+      tls: tlsConfig(folder, server("one"), more(folder)),
+    });
+    const { port, timer } = listener;
+    const sockets = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const socket = connectPlain({ host: "127.0.0.1", port });
+        await once(socket, "connect");
+        return socket;
+      }),
+    );
+    tlsConfig(folder, server("two"), more(folder));
+    timer.tick();
+    for (const socket of sockets) {
+      expect(await shake({ socket })).toMatchObject({ protocol: "TLSv1.3", error: "" });
+    }
   });
 }
 

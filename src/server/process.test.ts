@@ -190,7 +190,8 @@ test("SIGHUP looks at the certificate again, and does not end the process", asyn
   write("two");
   server.process.kill("SIGHUP");
   while (!server.log().includes("is in use")) await Bun.sleep(5);
-  expect(await shake({ port })).toMatchObject({ serverName: "two" });
+  // For a second the server before may answer too.
+  while ((await shake({ port })).serverName !== "two") await Bun.sleep(5);
 });
 
 test("a port that is taken is one plain sentence on standard error, and exit code 1", async () => {

@@ -73,7 +73,8 @@ export class HandTimer {
   }
 
   tick(): void {
-    for (const work of this.#works) work();
+    // What a work adds is for the next turn.
+    for (const work of [...this.#works]) work();
   }
 }
 
