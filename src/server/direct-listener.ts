@@ -9,14 +9,8 @@ import {
   peerAddress,
   watchIntervalMs,
 } from "./listener.ts";
-import { drainServer, keepOpen, openServer, type Server } from "./server-socket.ts";
+import { drainServer, keepOpen, openServer, retireServer, type Server } from "./server-socket.ts";
 import type { TlsMaterial } from "./tls-options.ts";
-
-/**
- * Milliseconds in which the server before goes on when the certificate has changed: its end resets
- * every handshake that is under way. Until then both certificates are shown.
- */
-const handshakeMs = 1_000;
 
 /** Bun.serve itself, on the address of the configuration. */
 export class DirectListener implements Listener {
@@ -63,17 +57,9 @@ export class DirectListener implements Listener {
       // Both are open for a while, so no connection is refused; the kernel then has only one.
       this.#server = this.#open(material);
       this.#outgoing.add(before);
-      void this.#retire(before);
+      const retired = retireServer(before, this.#options.every);
+      void retired.then(() => this.#outgoing.delete(before));
     });
-  }
-
-  async #retire(server: Server): Promise<void> {
-    const { promise: waited, resolve } = Promise.withResolvers<void>();
-    const stopWaiting = this.#options.every(handshakeMs, resolve);
-    await waited;
-    stopWaiting();
-    await this.#drain(server);
-    this.#outgoing.delete(server);
   }
 
   async stop(isNow: boolean): Promise<void> {

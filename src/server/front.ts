@@ -11,7 +11,7 @@ import {
   peerAddress,
   watchIntervalMs,
 } from "./listener.ts";
-import { drainServer, keepOpen, openServer, type Server } from "./server-socket.ts";
+import { drainServer, keepOpen, openServer, retireServer, type Server } from "./server-socket.ts";
 import type { TlsMaterial } from "./tls-options.ts";
 
 export interface FrontOptions extends ListenOptions {
@@ -41,7 +41,9 @@ export async function openFront(options: FrontOptions): Promise<Front> {
 export class Front implements Listener {
   origin = "";
   readonly #options: FrontOptions;
-  readonly #inside: Server;
+  #inside: Server;
+  /** Servers whose connections were admitted by rules that have changed since. */
+  readonly #outgoing = new Set<Server>();
   readonly #outside: NetServer;
   readonly #watch: CertificateWatch | undefined;
   readonly #renew: (material: TlsMaterial) => void = () => undefined;
@@ -63,7 +65,10 @@ export class Front implements Listener {
     } else {
       const server = createTlsServer({ ...material.options, allowHalfOpen: true }, forward);
       this.#outside = server;
-      this.#renew = ({ options }) => server.setSecureContext(options);
+      this.#renew = ({ options }) => {
+        server.setSecureContext(options);
+        if (http.tls?.clientCertificates !== undefined) this.#renewInside();
+      };
     }
     // Tracked from the beginning: with TLS, `forward` hears of a socket after its handshake only.
     this.#outside.on("connection", (socket) => this.#track(socket));
@@ -114,15 +119,25 @@ export class Front implements Listener {
     this.#watch?.check(this.#renew);
   }
 
+  /** Who was admitted comes to the end of a request, and then has to show a certificate again. */
+  #renewInside(): void {
+    const before = this.#inside;
+    this.#inside = this.#openInside();
+    this.#outgoing.add(before);
+    const retired = retireServer(before, this.#options.every);
+    void retired.then(() => this.#outgoing.delete(before));
+  }
+
   async stop(isNow: boolean): Promise<void> {
     this.#stopWatching();
     this.#outside.close();
+    const servers = [this.#inside, ...this.#outgoing];
     if (isNow) {
-      await this.#inside.stop(true);
+      await Promise.all(servers.map((server) => server.stop(true)));
       for (const socket of this.#sockets) socket.destroy();
       return;
     }
-    await drainServer(this.#inside, this.#options.every);
+    await Promise.all(servers.map((server) => drainServer(server, this.#options.every)));
     // The answers have left the server inside, but perhaps not this process.
     await Promise.all([...this.#sockets].map((socket) => this.#closed(socket)));
   }

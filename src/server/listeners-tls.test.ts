@@ -245,6 +245,50 @@ test("a refused certificate is refused again when its session is resumed", async
   expect(resumed).toBeGreaterThan(0);
 });
 
+for (const way of ["Bun.serve", "the front"] as const) {
+  test(`${way}: when an authority of clients is replaced, open connections end with their request`, async () => {
+    using folder = testFolder();
+    const gate = {
+      clientCertificates: clientCertificates(folder, "require-and-verify-client-cert"),
+    };
+    const tls = tlsConfig(folder, server("one"), gate);
+    const { promise: middle, resolve: goOn } = Promise.withResolvers<void>();
+    const path = folder.file("berth.sock");
+    const http = way === "the front" ? { tls, listen: { kind: "unix", path } as const } : { tls };
+    await using listener = await startListener(http, {
+      answer: async ({ url }) => {
+        if (url.endsWith("/slow")) await middle;
+        return new Response("whole");
+      },
+    });
+    const where = way === "the front" ? { path } : { host: "127.0.0.1", port: listener.port };
+    const open = async (target: string): Promise<{ ended: Promise<void>; text: () => string }> => {
+      const socket = connect({ ...where, servername: "localhost", ca: authority, ...client });
+      const { promise: ended, resolve } = Promise.withResolvers<void>();
+      let text = "";
+      socket.on("data", (data) => {
+        text += String(data);
+      });
+      socket.once("close", () => resolve());
+      await once(socket, "secureConnect");
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      return { ended, text: () => text };
+    };
+    const idle = await open("/quick");
+    while (!idle.text().endsWith("whole")) await Bun.sleep(5);
+    const busy = await open("/slow");
+    await Bun.sleep(20);
+    folder.write("clients.pem", server("another").cert);
+    listener.timer.tick();
+    listener.timer.tick();
+    await idle.ended;
+    expect(busy.text()).toBe("");
+    goOn();
+    await busy.ended;
+    expect(busy.text()).toEndWith("whole");
+  });
+}
+
 test("the server behind the front answers nobody else on this machine", async () => {
   let requests = 0;
   const front = await openFront({

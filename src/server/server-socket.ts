@@ -47,6 +47,21 @@ export function openServer({ listen, fetch, tls, isHttp2 }: ServerOptions): Serv
   });
 }
 
+/** Milliseconds in which a handshake, or a connection on its way, comes to its end. */
+const handshakeMs = 1_000;
+
+/**
+ * Drains a server that another one has taken the place of; not at once, because its end resets
+ * what the kernel has queued for it, and every handshake that is under way.
+ */
+export async function retireServer(server: Server, every: Every): Promise<void> {
+  const { promise: waited, resolve } = Promise.withResolvers<void>();
+  const stopWaiting = every(handshakeMs, resolve);
+  await waited;
+  stopWaiting();
+  await drainServer(server, every);
+}
+
 const drainLookIntervalMs = 100;
 /** Looks in a row that find no request: by then a request on its way has arrived. */
 const quietLooksMin = 10;
