@@ -27,6 +27,8 @@ const unusable: readonly (readonly [line: string, word: string])[] = [
   ["alice:$argon2id$v=19$m=65536", "argon2"],
   ["alice:$2y$05$tooshort", "damaged"],
   [`alice:$2x$05$${tail}`, "unknown kind"],
+  [`alice:$2y$18$${tail}`, "of cost 18"],
+  [`alice:$2y$31$${tail}`, "of cost 31"],
   ["alice:correct horse", "plain text"],
   ["alice", "user name"],
   ["alice:", "user name"],
@@ -47,6 +49,12 @@ test("of two lines for a user the last counts, and the log hears of it", () => {
   const file = parseHtpasswd(`alice:$2y$06$${tail}\nalice:${hash}\n`);
   expect(file.users.get("alice")?.cost).toBe(5);
   expect(file.complaints[0]?.line).toBe(2);
+});
+
+test("the last line of a user counts when nobody can log in by it, too", () => {
+  for (const last of ["alice:!", "alice:", "alice:$apr1$abcdefgh$0123456789abcdefghijkl"]) {
+    expect(parseHtpasswd(`alice:${hash}\n${last}\n`).users.size).toBe(0);
+  }
 });
 
 test("a name like a property of objects is a name", () => {

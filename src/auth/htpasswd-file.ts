@@ -18,6 +18,13 @@ export interface HtpasswdComplaint {
 export const defaultCost = 10;
 
 /**
+ * Apache's htpasswd makes no other; 17 already takes eight seconds for each login. At 31 it is days,
+ * and a few requests would keep every thread that verifies from everybody else.
+ */
+export const costMin = 4;
+export const costMax = 17;
+
+/**
  * Reads the form of Apache's htpasswd: a user, a colon and a hash on each line; empty lines and
  * those that begin with # are skipped. Bcrypt is the one hash that is accepted, as in
  * Distribution, and the last line of a user counts. Anything else is a complaint, not a failure:
@@ -34,10 +41,10 @@ export function parseHtpasswd(text: string): HtpasswdFile {
     if (entry === undefined) continue;
     const line = index + 1;
     const hash = parseBcryptHash(entry.hash);
-    if (entry.user === "" || entry.hash === "") {
-      complaints.push({ line, why: "is not a user name, a colon and a hash" });
-    } else if (hash === undefined) {
-      complaints.push({ line, why: `has ${kindOf(entry.hash)}; only bcrypt is accepted` });
+    if (entry.user === "" || hash === undefined || hash.cost > costMax) {
+      complaints.push({ line, why: whyUnusable(entry, hash) });
+      // Whoever wrote it meant it: an earlier line lets nobody in any more.
+      users.delete(entry.user);
     } else {
       if (users.has(entry.user)) {
         complaints.push({ line, why: "names a user that an earlier line has; this one counts" });
@@ -48,12 +55,24 @@ export function parseHtpasswd(text: string): HtpasswdFile {
   return { users, usualCost: usualCostOf(users), complaints };
 }
 
+function whyUnusable({ user, hash }: Entry, bcrypt: BcryptHash | undefined): string {
+  if (user === "" || hash === "") return "is not a user name, a colon and a hash";
+  return bcrypt === undefined
+    ? `has ${kindOf(hash)}; only bcrypt is accepted`
+    : `has a bcrypt hash of cost ${bcrypt.cost}, and ${costMax} is the most that is accepted`;
+}
+
 /** The user of one line of a htpasswd file, or undefined when it is empty or a comment. */
 export function userOfLine(line: string): string | undefined {
   return entryOf(line)?.user;
 }
 
-function entryOf(raw: string): { readonly user: string; readonly hash: string } | undefined {
+interface Entry {
+  readonly user: string;
+  readonly hash: string;
+}
+
+function entryOf(raw: string): Entry | undefined {
   const line = raw.trim();
   if (line === "" || line.startsWith("#")) return undefined;
   const colon = line.indexOf(":");

@@ -148,6 +148,14 @@ test("lines that are not bcrypt are reported by number and let nobody in", async
   expect(await registry.auth.decide(basic("sha", "secret"), [])).toEqual(challenge);
 });
 
+test("of many lines that are not bcrypt the log names the first, and how many there are", async () => {
+  using registry = await open("alice:plain\n".repeat(1_000));
+  const lines = registry.logger.lines.filter(({ message }) => message.includes("plain text"));
+  expect(lines.map(({ fields }) => fields["line"])).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  expect(registry.logger.lines[10]?.fields["count"]).toBe(990);
+  expect(registry.logger.lines).toHaveLength(12);
+});
+
 test("the same login at once is verified once", async () => {
   using registry = await open(aliceLine);
   const first = registry.auth.decide(basic("alice", "secret"), []);

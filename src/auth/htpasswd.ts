@@ -39,6 +39,9 @@ const defaultMaxWaiting = 64;
 const cacheSizeMax = 10_000;
 const keyBytes = 32;
 
+/** Lines of a file that the log names one by one; `berth htpasswd verify` names them all. */
+const complaintsMax = 10;
+
 /** The user of a file that Berth had to create, by the name that Distribution gives it. */
 const firstUser = "docker";
 const firstPasswordBytes = 24;
@@ -159,8 +162,15 @@ function parseAndReport(
   { path, logger }: { readonly path: string; readonly logger: Logger },
 ): HtpasswdFile {
   const file = parseHtpasswd(text);
-  for (const { line, why } of file.complaints) {
+  for (const { line, why } of file.complaints.slice(0, complaintsMax)) {
     logger.warn(`a line of the htpasswd file ${why}`, { path, line });
+  }
+  const count = file.complaints.length - complaintsMax;
+  if (count > 0) {
+    logger.warn("more lines of the htpasswd file are not used, or are used in place of others", {
+      path,
+      count,
+    });
   }
   if (file.users.size === 0) {
     logger.warn("the htpasswd file has no user that could log in", { path });

@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { defaultCost } from "../auth/htpasswd-file.ts";
+import { costMax, costMin, defaultCost } from "../auth/htpasswd-file.ts";
 import { systemClock } from "../base/clock.ts";
 import { reasonsOf } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
@@ -13,7 +13,7 @@ import { addFsckCommand } from "./fsck.ts";
 import { type GarbageCollectOptions, runGarbageCollect } from "./garbage-collect.ts";
 import { addGcCommands } from "./gc.ts";
 import { addHealthCommand } from "./health.ts";
-import { addUser, costMax, costMin, removeUser, verifyUser } from "./htpasswd.ts";
+import { addUser, removeUser, verifyUser } from "./htpasswd.ts";
 import { runMetadataVerify } from "./metadata.ts";
 import { allowClosedOutput } from "./print-line.ts";
 import { type Exit, runRegistryCommand } from "./registry-command.ts";

@@ -7,7 +7,7 @@
 import { chmod, chown, realpath, stat } from "node:fs/promises";
 import { hasControlCharacter } from "../auth/basic.ts";
 import { hashBcrypt, isUsablePassword, passwordBytesMax, verifyBcrypt } from "../auth/bcrypt.ts";
-import { defaultCost, parseHtpasswd, userOfLine } from "../auth/htpasswd-file.ts";
+import { costMax, costMin, defaultCost, parseHtpasswd, userOfLine } from "../auth/htpasswd-file.ts";
 import { codeOf } from "../base/errors.ts";
 import type { Random } from "../base/random.ts";
 import { PasswordReader, type Streams } from "./password-input.ts";
@@ -20,10 +20,6 @@ export interface HtpasswdTarget {
 
 /** What a command ended with, as its exit code: 0 done, 1 the answer is no, 2 it cannot be done. */
 export type ExitCode = 0 | 1 | 2;
-
-/** Those of Apache's htpasswd; 17 already takes eight seconds for each login. */
-export const costMin = 4;
-export const costMax = 17;
 
 const newFileMode = 0o600;
 
