@@ -22,6 +22,8 @@ export interface Credentials {
   readonly authorization: string | undefined;
   /** Scheme and host as the client sees them, without a slash at the end. */
   readonly origin: string;
+  /** Where the client is, unless it could choose that itself; empty when nobody knows. */
+  readonly address: string;
 }
 
 export type Decision =

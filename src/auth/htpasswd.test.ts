@@ -186,6 +186,29 @@ test("a flood of logins is refused with 429 while a remembered one goes on", asy
   expect(await registry.auth.decide(basic("mallory", "guess"), [])).toEqual(challenge);
 });
 
+test("a flood from one network is refused in favour of who comes from another", async () => {
+  const users = ["anna", "bea", "carla"];
+  const text = (await Promise.all(users.map((user) => line(user, user)))).join("");
+  using registry = await open(text, { maxVerifications: 1, maxWaiting: 4 });
+  const guesses = Array.from({ length: 9 }, (_, index) =>
+    Promise.resolve(
+      registry.auth.decide(basic("anna", `guess ${index}`, `2001:db8:0:7::${index}`), []),
+    ).then(
+      () => "verified",
+      () => "refused",
+    ),
+  );
+  const order: string[] = [];
+  const others = users.map(async (user, index) => {
+    const { kind } = await registry.auth.decide(basic(user, user, `198.51.100.${index}`), []);
+    order.push(`${user} ${kind}`);
+  });
+  await Promise.all(others);
+  expect(order).toEqual(["anna granted", "bea granted", "carla granted"]);
+  const refused = (await Promise.all(guesses)).filter((answer) => answer === "refused");
+  expect(refused).toHaveLength(7);
+});
+
 test("a missing file is created with a user whose password is in the log once", async () => {
   const random: Random = { bytes: (count) => new Uint8Array(count).fill(7), uuid: () => "" };
   using registry = await open(undefined, { random });

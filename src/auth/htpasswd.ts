@@ -107,10 +107,8 @@ class HtpasswdAuthenticator implements Authenticator {
     });
   }
 
-  decide(
-    { authorization }: Credentials,
-    _accesses: readonly Access[],
-  ): Decision | Promise<Decision> {
+  decide(credentials: Credentials, _accesses: readonly Access[]): Decision | Promise<Decision> {
+    const { authorization } = credentials;
     if (authorization === undefined) return this.#challenge;
     const login = parseBasic(authorization);
     if (login === undefined || !isUsablePassword(login.password)) return this.#challenge;
@@ -123,14 +121,15 @@ class HtpasswdAuthenticator implements Authenticator {
     const key = this.#keyOf(login, hash);
     const remembered = this.#verified.get(key, this.#clock.monotonicMs());
     if (remembered !== undefined) return remembered;
-    return (
-      this.#pending.get(key) ?? this.#verify(key, { login, hash, isKnown: known !== undefined })
-    );
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) return pending;
+    const network = networkOf(credentials.address);
+    return this.#verify(key, { login, hash, isKnown: known !== undefined, network });
   }
 
   #verify(key: string, candidate: Candidate): Promise<Decision> {
     const pending = this.#queue
-      .run(() => verifyBcrypt(candidate.login.password, candidate.hash))
+      .run(candidate.network, () => verifyBcrypt(candidate.login.password, candidate.hash))
       .then((isRight) => {
         if (!isRight || !candidate.isKnown) return this.#challenge;
         const identity = { kind: "user", name: candidate.login.user } as const;
@@ -155,6 +154,12 @@ interface Candidate {
   readonly login: BasicCredentials;
   readonly hash: BcryptHash;
   readonly isKnown: boolean;
+  readonly network: string;
+}
+
+/** An IPv4 address, or the 64 bits in which whoever has one IPv6 address has all the others. */
+function networkOf(address: string): string {
+  return (address.split("::")[0] ?? "").split(":").slice(0, 4).join(":");
 }
 
 function parseAndReport(

@@ -2,11 +2,12 @@
 import type { Credentials, Decision } from "./authenticator.ts";
 
 export function withAuthorization(authorization: string | undefined): Credentials {
-  return { authorization, origin: "https://registry.example" };
+  return { authorization, origin: "https://registry.example", address: "192.0.2.1" };
 }
 
-export function basic(user: string, password: string): Credentials {
-  return withAuthorization(`Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`);
+export function basic(user: string, password: string, address = "192.0.2.1"): Credentials {
+  const encoded = Buffer.from(`${user}:${password}`).toString("base64");
+  return { ...withAuthorization(`Basic ${encoded}`), address };
 }
 
 /** The decision, which must have come without a promise: nothing expensive was done for it. */

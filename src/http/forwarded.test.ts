@@ -28,6 +28,14 @@ test("with a list, what a client has put in front of the proxies' addresses does
   expect(addressOf(forwardedFor("203.0.113.9"), proxies, "198.51.100.1")).toBe("198.51.100.1");
 });
 
+test("an address that anybody may have made up is not proven", () => {
+  const peer = { address: () => "127.0.0.1", isTls: false, keepOpen: () => undefined };
+  const headers = new Headers(forwardedFor("192.0.2.66"));
+  const arrival = { headers, peer, host: "direct" };
+  expect(new Client(arrival, proxyTrust(undefined)).provenAddress).toBe("127.0.0.1");
+  expect(new Client(arrival, proxyTrust(["127.0.0.1"])).provenAddress).toBe("192.0.2.66");
+});
+
 test("who has hung up already is no proxy that is trusted, and no Unix socket", () => {
   const gone = { address: () => undefined, isTls: false, keepOpen: () => undefined };
   const headers = new Headers({ ...forwardedFor("192.0.2.66"), "X-Forwarded-Proto": "https" });

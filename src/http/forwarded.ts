@@ -18,12 +18,14 @@ export interface Peer {
  * `http.trustedproxies` names the proxies.
  */
 export interface ProxyTrust {
+  /** Then what the headers say may be anybody's invention. */
+  readonly isBlind: boolean;
   isTrusted(address: string | undefined): boolean;
 }
 
 /** Trust in the networks of `cidrs`; undefined trusts everybody. */
 export function proxyTrust(cidrs: readonly string[] | undefined): ProxyTrust {
-  if (cidrs === undefined) return { isTrusted: () => true };
+  if (cidrs === undefined) return { isBlind: true, isTrusted: () => true };
   const list = new BlockList();
   for (const cidr of cidrs) {
     const [address = "", bits] = cidr.split("/");
@@ -32,6 +34,7 @@ export function proxyTrust(cidrs: readonly string[] | undefined): ProxyTrust {
     list.addSubnet(address, length, family);
   }
   return {
+    isBlind: false,
     isTrusted(address) {
       // A Unix socket has no address: whoever may open it is on this machine.
       if (address === "") return true;
@@ -68,6 +71,11 @@ export class Client {
   /** Empty on a Unix socket, and when nobody knows it. */
   get address(): string {
     return this.#forwarded().address ?? this.#arrival.peer.address() ?? "";
+  }
+
+  /** The address, but nothing that the client can have made up; that of a proxy rather. */
+  get provenAddress(): string {
+    return this.#trust.isBlind ? (this.#arrival.peer.address() ?? "") : this.address;
   }
 
   /** `scheme://host` as the client sees this registry. */

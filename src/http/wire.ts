@@ -194,6 +194,10 @@ class RequestCredentials implements Credentials {
   get origin(): string {
     return this.#settings.externalOrigin ?? this.#client.origin;
   }
+
+  get address(): string {
+    return this.#client.provenAddress;
+  }
 }
 
 /** What is known of a request on the way, for the log. */
