@@ -24,6 +24,14 @@ test.each([
   ["192.0.2.7", { name: "192.0.2.7", isAddress: true, written: "192.0.2.7:5000" }],
   ["192.0.2.7:443", { name: "192.0.2.7", isAddress: true, written: "192.0.2.7" }],
   ["2001:DB8::7", { name: "2001:db8::7", isAddress: true, written: "[2001:db8::7]:5000" }],
+  [
+    "::ffff:192.0.2.7",
+    { name: "::ffff:c000:207", isAddress: true, written: "[::ffff:c000:207]:5000" },
+  ],
+  [
+    "[64:ff9b::192.0.2.7]:443",
+    { name: "64:ff9b::c000:207", isAddress: true, written: "[64:ff9b::c000:207]" },
+  ],
   ["[::1]", { name: "::1", isAddress: true, written: "[::1]:5000" }],
   ["[::1]:8443", { name: "::1", isAddress: true, written: "[::1]:8443" }],
 ])("%s is the host %p", (text, { name, isAddress, written }) => {
@@ -56,6 +64,8 @@ test.each([
   "[registry.example]",
   "[::1",
   "::1]",
+  "fe80::1%eth0",
+  "[fe80::1%eth0]:5000",
   "bücher.example",
   "a\nb",
   `${"x".repeat(64)}.example`,

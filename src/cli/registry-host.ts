@@ -21,20 +21,26 @@ const labelLengthMax = 63;
  * written in brackets.
  */
 export function parseRegistryHost(text: string, defaultPort: number): RegistryHost | undefined {
-  if (isIP(text) === 6) return { name: text.toLowerCase(), isAddress: true, port: defaultPort };
+  if (isIP(text) === 6) return hostAtIpv6(text, defaultPort);
   const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+))(?::([0-9]{1,5}))?$/.exec(text);
   if (parts === null) return undefined;
   const [, bracketed, plain = "", digits] = parts;
   const port = digits === undefined ? defaultPort : Number(digits);
   if (!isPort(port)) return undefined;
-  if (bracketed !== undefined) {
-    return isIP(bracketed) === 6
-      ? { name: bracketed.toLowerCase(), isAddress: true, port }
-      : undefined;
-  }
+  if (bracketed !== undefined) return hostAtIpv6(bracketed, port);
   const name = plain.toLowerCase();
   if (isIP(name) === 4) return { name, isAddress: true, port };
   return isDnsName(name) ? { name, isAddress: false, port } : undefined;
+}
+
+/**
+ * In the one form that everybody reads alike: with its end written as IPv4, a certificate would get
+ * another address. A zone, as in fe80::1%eth0, is a matter of one machine.
+ */
+function hostAtIpv6(text: string, port: number): RegistryHost | undefined {
+  if (isIP(text) !== 6 || text.includes("%")) return undefined;
+  const name = new URL(`http://[${text}]/`).hostname.slice(1, -1);
+  return { name, isAddress: true, port };
 }
 
 export function isPort(port: number): boolean {
