@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { assert, property, string } from "fast-check";
-import { parseHtpasswd } from "./htpasswd-file.ts";
+import { costOfUnknown, parseHtpasswd } from "./htpasswd-file.ts";
 
 const tail = "abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
 const hash = `$2y$05$${tail}`;
@@ -63,10 +63,22 @@ test("a name like a property of objects is a name", () => {
   expect(file.users.has("constructor")).toBe(false);
 });
 
-test("the usual cost is the most frequent one", () => {
-  const lines = [12, 10, 12, 11].map((cost, index) => `user${index}:$2y$${cost}$${tail}`);
-  expect(parseHtpasswd(lines.join("\n")).usualCost).toBe(12);
-  expect(parseHtpasswd("").usualCost).toBe(10);
+test("who is unknown costs what users cost, in their proportion, and always the same", () => {
+  const lines = [5, 10, 10, 10].map((cost, index) => {
+    const digits = String(cost).padStart(2, "0");
+    return `user${index}:$2y$${digits}$${tail}`;
+  });
+  const file = parseHtpasswd(lines.join("\n"));
+  const names = Array.from({ length: 400 }, (_, index) => `nobody${index}`);
+  const costs = names.map((name) => costOfUnknown(name, file));
+  expect(new Set(costs)).toEqual(new Set([5, 10]));
+  const cheap = costs.filter((cost) => cost === 5).length;
+  expect(cheap).toBeGreaterThan(60);
+  expect(cheap).toBeLessThan(140);
+  const more = parseHtpasswd([...lines, `user4:$2y$10$${tail}`].join("\n"));
+  const changed = names.filter((name, index) => costOfUnknown(name, more) !== costs[index]);
+  expect(changed.length).toBeLessThan(60);
+  expect(costOfUnknown("nobody", parseHtpasswd(""))).toBe(10);
 });
 
 test("no text makes it throw", () => {

@@ -1,10 +1,11 @@
+import { createHmac } from "node:crypto";
 import { type BcryptHash, parseBcryptHash } from "./bcrypt.ts";
 
 /** What a htpasswd file says, and what in it cannot be used. */
 export interface HtpasswdFile {
   readonly users: ReadonlyMap<string, BcryptHash>;
-  /** The cost that most users have; that of an unknown user's verification. */
-  readonly usualCost: number;
+  /** What the users' hashes cost, one for each user, in rising order. */
+  readonly costs: readonly number[];
   readonly complaints: readonly HtpasswdComplaint[];
 }
 
@@ -52,7 +53,8 @@ export function parseHtpasswd(text: string): HtpasswdFile {
       users.set(entry.user, hash);
     }
   }
-  return { users, usualCost: usualCostOf(users), complaints };
+  const costs = [...users.values()].map(({ cost }) => cost).sort((a, b) => a - b);
+  return { users, costs, complaints };
 }
 
 function whyUnusable({ user, hash }: Entry, bcrypt: BcryptHash | undefined): string {
@@ -96,16 +98,15 @@ function kindOf(hash: string): string {
   return known === undefined ? "a password in plain text or an unknown hash" : known[1];
 }
 
-function usualCostOf(users: ReadonlyMap<string, BcryptHash>): number {
-  const counts = new Map<number, number>();
-  for (const { cost } of users.values()) counts.set(cost, (counts.get(cost) ?? 0) + 1);
-  let usual = defaultCost;
-  let most = 0;
-  for (const [cost, count] of counts) {
-    if (count > most) {
-      usual = cost;
-      most = count;
-    }
-  }
-  return usual;
+/**
+ * The cost at which a user is verified whom the file does not name: one of those that users have,
+ * each as often as they have it, and for a name always the same. So the time of an answer does not
+ * tell who exists, where lines of Apache's htpasswd (cost 5) and Berth's (10) stand side by side.
+ */
+export function costOfUnknown(user: string, { users, costs }: HtpasswdFile): number {
+  const [first] = users.values();
+  if (first === undefined) return defaultCost;
+  // A hash of the file as the key: a secret that a restart does not change.
+  const share = createHmac("sha256", first.text).update(user).digest().readUInt32BE() / 2 ** 32;
+  return costs[Math.floor(share * costs.length)] ?? defaultCost;
 }

@@ -13,7 +13,7 @@ import {
   verifyBcrypt,
 } from "./bcrypt.ts";
 import { basicChallenge } from "./challenge.ts";
-import { defaultCost, type HtpasswdFile, parseHtpasswd } from "./htpasswd-file.ts";
+import { costOfUnknown, defaultCost, type HtpasswdFile, parseHtpasswd } from "./htpasswd-file.ts";
 import { Remembered } from "./remembered.ts";
 import { VerificationQueue } from "./verification-queue.ts";
 import { createPrivateFile, fileExists, WatchedFile } from "./watched-file.ts";
@@ -117,7 +117,7 @@ class HtpasswdAuthenticator implements Authenticator {
     const known = file.users.get(login.user);
     // An unknown user takes the same way as a known one, to a hash that nothing matches, so
     // that neither the answer nor its time tells who exists.
-    const hash = known ?? dummyHash(file.usualCost);
+    const hash = known ?? dummyHash(costOfUnknown(login.user, file));
     const key = this.#keyOf(login, hash);
     const remembered = this.#verified.get(key, this.#clock.monotonicMs());
     if (remembered !== undefined) return remembered;
