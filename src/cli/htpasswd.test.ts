@@ -183,6 +183,17 @@ test("a user is removed, with all of the lines, and only once", async () => {
   expect(await removeUser({ ...target, path: join(file.folder, "none") }, piped())).toBe(2);
 });
 
+test("a file with bytes that are no UTF-8 is not rewritten: they would be other bytes then", async () => {
+  using file = temporaryFile();
+  const bytes = Buffer.from(`jos\u00e9:x\n${bob}\n`, "latin1");
+  writeFileSync(file.path, bytes);
+  const io = piped("secret\n");
+  expect(await addUser({ path: file.path, user: "alice", cost: 4, random }, io)).toBe(2);
+  expect(io.err.join("")).toContain("line 1");
+  expect(await removeUser({ path: file.path, user: "bob", random }, piped())).toBe(2);
+  expect(readFileSync(file.path).equals(bytes)).toBe(true);
+});
+
 test("verify answers as the registry would, and names the lines that it does not use", async () => {
   using file = temporaryFile(`${bob}\ncarol:plain\n`);
   const io = piped("secret\n");

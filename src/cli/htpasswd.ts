@@ -42,7 +42,10 @@ export async function addUser(
   if (typeof password !== "string") return refuse(streams, password.why);
 
   const entry = `${user}:${await hashBcrypt(password, cost)}`;
+  // Not before: somebody else may have changed the file while the password was typed.
   const before = await readText(path);
+  const why = whyUnreadable(before ?? "", path);
+  if (why !== undefined) return refuse(streams, why);
   const lines = linesOf(before ?? "");
   const at = lines.findIndex((line) => userOfLine(line) === user);
   // A later line of the same user would count instead of the new one.
@@ -61,6 +64,8 @@ export async function removeUser(
 ): Promise<ExitCode> {
   const text = await readText(path);
   if (text === undefined) return refuse(streams, `there is no file ${path}`);
+  const why = whyUnreadable(text, path);
+  if (why !== undefined) return refuse(streams, why);
   const before = linesOf(text);
   const after = before.filter((line) => userOfLine(line) !== user);
   if (after.length === before.length) {
@@ -125,6 +130,13 @@ async function readNewPassword(
   } finally {
     await reader.close();
   }
+}
+
+/** Bytes that are no UTF-8 became U+FFFD when they were read, and would stay so in the file. */
+function whyUnreadable(text: string, path: string): string | undefined {
+  const index = linesOf(text).findIndex((line) => line.includes("\ufffd"));
+  if (index === -1) return undefined;
+  return `${path}, line ${index + 1}, is no text in UTF-8; change that first. Nothing was changed`;
 }
 
 function refuse({ stderr }: Streams, why: string): ExitCode {
