@@ -207,6 +207,15 @@ test("a key that leaves its file takes its tokens with it, within a second", asy
   expect(await registry.decide(token({ alg: "EdDSA", kid: "ed" }, claims, signer))).toEqual(alice);
 });
 
+test("a key file without a key is said to have none", async () => {
+  using registry = open();
+  writeFileSync(registry.jwksPath, '{"keys":[]}');
+  registry.clock.pass(1_000);
+  await registry.decide(good());
+  const warnings = registry.logger.lines.filter(({ level }) => level === "warn");
+  expect(warnings.map(({ fields }) => fields["why"])).toEqual(["there is no usable key in it"]);
+});
+
 test("a key file that is damaged later leaves the keys in force, with one warning", async () => {
   using registry = open({ rootCertBundlePath: undefined });
   writeFileSync(registry.jwksPath, '{"keys":[');

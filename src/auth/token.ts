@@ -215,7 +215,9 @@ function watchKeys(
     logger,
     parse: (text) => {
       const file = parse(text);
-      for (const why of file.complaints) logger.warn("token keys", { path, why });
+      const isEmpty = file.byId.size === 0;
+      const complaints = [...file.complaints, ...(isEmpty ? ["there is no usable key in it"] : [])];
+      for (const why of complaints) logger.warn("token keys", { path, why });
       return file;
     },
   });
