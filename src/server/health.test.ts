@@ -177,6 +177,28 @@ test("a web server and a port that the registry stands on are asked", async () =
   await web.stop(true);
 });
 
+test("a secret in the URL of a check is sent, and never told", async () => {
+  const { health, log, nextLook, start } = bench();
+  const asked: string[] = [];
+  const web = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: ({ url, headers }) => {
+      asked.push(`${headers.get("authorization")} ${new URL(url).search}`);
+      return new Response(null, { status: 500 });
+    },
+  });
+  const common = { intervalMs: 10_000, threshold: 1, timeoutMs: 5_000, statusCode: 200 };
+  const uri = `http://u:hunter2@127.0.0.1:${web.port}/ready?token=hunter2`;
+  await start({ http: [{ ...common, uri, headers: new Map() }] });
+  while (health.outOfRotation() === undefined) await nextLook();
+  expect(asked[0]).toBe(`Basic ${btoa("u:hunter2")} ?token=hunter2`);
+  const shown = `http://(hidden)@127.0.0.1:${web.port}/ready?(hidden)`;
+  expect(health.problems()).toEqual({ [`http:${shown}`]: `${shown} answered 500` });
+  expect(Bun.inspect(log.lines)).not.toContain("hunter2");
+  await web.stop(true);
+});
+
 test("an operator's hand and the end of the registry are problems too", async () => {
   const { health, log, start } = bench();
   await start();
