@@ -1,5 +1,6 @@
 import { escapeControls } from "../base/control-characters.ts";
 import type { LogFields } from "../base/logger.ts";
+import { shorten } from "../base/shorten.ts";
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
@@ -47,9 +48,9 @@ function plain(fields: LogFields): Readonly<Record<string, unknown>> {
 
 /** A value as text of a limited length; an error with its causes, and with its stack. */
 function textOf(value: unknown): string {
-  if (value instanceof Error) return errorText(value).slice(0, stackLengthMax);
+  if (value instanceof Error) return shorten(errorText(value), stackLengthMax);
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
-  return text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}…` : text;
+  return shorten(text, valueLengthMax);
 }
 
 function errorText(error: Error): string {

@@ -87,6 +87,21 @@ describe("the access log", () => {
     });
   });
 
+  test.each([combinedLine, jsonLine])("has nothing secret of the page that led here", (format) => {
+    const line = format({
+      ...entry,
+      referer: "https://u:hunter2@ui.example/a?token=hunter2#hunter2",
+    });
+    expect(line).toContain('"https://ui.example/a"');
+    expect(line).not.toContain("hunter2");
+  });
+
+  test.each([combinedLine, jsonLine])("does not cut a character into halves", (format) => {
+    const line = format({ ...entry, path: `${"x".repeat(511)}\u{1f600}` });
+    // A half is `\ud83d` in JSON, which strict readers refuse with the whole line.
+    expect(line).toContain("x…");
+  });
+
   test.each([combinedLine, jsonLine])("lets nobody write lines of their own", (format) => {
     const line = format({ ...entry, path: hostile, userAgent: hostile, user: hostile });
     expect(line).not.toMatch(control);
