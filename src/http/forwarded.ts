@@ -54,15 +54,17 @@ export class Client {
   readonly #arrival: Arrival;
   readonly #trust: ProxyTrust;
   #said: Said | undefined;
+  #address: string | undefined;
 
   constructor(arrival: Arrival, trust: ProxyTrust) {
     this.#arrival = arrival;
     this.#trust = trust;
   }
 
-  /** Empty on a Unix socket. */
+  /** Empty on a Unix socket. Looked up once: a connection that is gone has none any more. */
   get address(): string {
-    return this.#forwarded().address ?? this.#arrival.peer.address();
+    this.#address ??= this.#forwarded().address ?? this.#arrival.peer.address();
+    return this.#address;
   }
 
   /** `scheme://host` as the client sees this registry. */

@@ -145,8 +145,10 @@ export class Wire {
       seen.user = identity.name;
     }
     if (isOff(effect, settings)) throw refusalOfWhatIsOff(path, settings);
-    if (bringsBytes.has(route.kind) && this.#options.isStorageFull?.() === true) {
-      throw new RegistryError("storageFull");
+    if (bringsBytes.has(route.kind)) {
+      if (this.#options.isStorageFull?.() === true) throw new RegistryError("storageFull");
+      // For the log, while the connection is there: that of an upload may break off.
+      void client.address;
     }
     const wireRequest: WireRequest = {
       method: request.method,
