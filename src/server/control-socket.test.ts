@@ -58,6 +58,24 @@ test("a command runs in the server that has the registry open, and says there wh
   expect(existsSync(join(rig.data, "berth/owner.json"))).toBe(false);
 });
 
+test("what clients say of themselves moves nobody's cursor", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  const pushed = await fetch(`${server.origin}/v2/team/app/manifests/v1`, {
+    method: "PUT",
+    headers: { "Content-Type": mediaType, "User-Agent": "\u009b31mred" },
+    body: JSON.stringify({ schemaVersion: 2, mediaType, manifests: [] }),
+  });
+  expect(pushed.status).toBe(201);
+  const history = () => rig.call("tag history", { repository: "team/app", tag: "v1" });
+  await history();
+  await server.stop();
+  await history();
+  expect(rig.lines).toHaveLength(2);
+  for (const line of rig.lines) expect(line).toEndWith("with \ufffd31mred");
+});
+
 test("another user is told whom to be", async () => {
   using rig = setUp();
   const server = await rig.start();
