@@ -40,7 +40,7 @@ export function jsonLine(entry: AccessEntry): string {
   return jsonText({
     time: new Date(entry.atMs).toISOString(),
     address: entry.address,
-    user: entry.user,
+    user: short(entry.user),
     method: entry.method,
     path: short(entry.path),
     status: entry.status,

@@ -96,6 +96,12 @@ describe("the access log", () => {
     expect(line).not.toContain("hunter2");
   });
 
+  test.each([combinedLine, jsonLine])("shortens what clients send", (format) => {
+    const long = "x".repeat(9_000);
+    const all = { path: long, user: long, referer: long, userAgent: long };
+    expect(format({ ...entry, ...all }).length).toBeLessThan(4 * 512 + 300);
+  });
+
   test.each([combinedLine, jsonLine])("does not cut a character into halves", (format) => {
     const line = format({ ...entry, path: `${"x".repeat(511)}\u{1f600}` });
     // A half is `\ud83d` in JSON, which strict readers refuse with the whole line.
