@@ -20,7 +20,9 @@ const stackLengthMax = 8192;
 /** Distribution's `text`, `json` and `logstash`: people's log pipelines are made for these. */
 export const logFormats: Readonly<Record<"text" | "json" | "logstash", LogFormat>> = {
   text: ({ atMs, level, message, fields }) => {
-    const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quoted(textOf(value))}`);
+    const pairs = Object.entries(fields).map(
+      ([key, value]) => `${quoted(key)}=${quoted(textOf(value))}`,
+    );
     const time = new Date(atMs).toISOString();
     return [`time="${time}" level=${level} msg=${quoted(message)}`, ...pairs].join(" ");
   },
@@ -28,12 +30,12 @@ export const logFormats: Readonly<Record<"text" | "json" | "logstash", LogFormat
     jsonText({ ...plain(fields), level, msg: message, time: new Date(atMs).toISOString() }),
   logstash: ({ atMs, level, message, fields }) =>
     jsonText({
+      type: "berth",
+      ...plain(fields),
       "@timestamp": new Date(atMs).toISOString(),
       "@version": "1",
       level,
       message,
-      type: "berth",
-      ...plain(fields),
     }),
 };
 

@@ -56,6 +56,24 @@ describe("a log entry is one line without control characters", () => {
     expect(line).not.toMatch(control);
   });
 
+  test("also where a field of the configuration has a strange name, or one that is taken", () => {
+    const lines: string[] = [];
+    const write = (line: string): void => void lines.push(line);
+    const fields = { "a\nb": "c", level: "forged", "@timestamp": "forged" };
+    for (const format of Object.values(logFormats)) {
+      createLogger({ level: "info", format, fields, clock, write }).warn("said");
+    }
+    const [text = "", json = "", logstash = ""] = lines;
+    expect(text).toEndWith(' msg=said "a\\nb"=c level=forged @timestamp=forged');
+    expect(JSON.parse(json)).toMatchObject({ level: "warn", msg: "said" });
+    const time = "2026-11-21T04:05:06.000Z";
+    expect(JSON.parse(logstash)).toMatchObject({
+      level: "warn",
+      message: "said",
+      "@timestamp": time,
+    });
+  });
+
   test("and none below the level is written", () => {
     expect(linesOf("warn", "text")).toHaveLength(1);
     expect(linesOf("debug", "text")[1]).toContain("part=gc");
