@@ -76,6 +76,21 @@ test("what clients say of themselves moves nobody's cursor", async () => {
   for (const line of rig.lines) expect(line).toEndWith("with \ufffd31mred");
 });
 
+test("what is no call gets an answer, and nobody a page of sources", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  const unix = join(rig.data, "berth/control.sock");
+  for (const [path, body] of [
+    ["gc%20status", "{"],
+    ["%zz", "{}"],
+  ] as const) {
+    const answer = await fetch(`http://localhost/${path}`, { method: "POST", unix, body });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({ error: "this is not a call of a command" });
+  }
+  await server.stop();
+});
+
 test("another user is told whom to be", async () => {
   using rig = setUp();
   const server = await rig.start();
