@@ -36,6 +36,7 @@ const rest = `\`handler\` has Distribution's words: \`base\`, \`blob\`, \`blob_u
 \`method\` is in lower case; \`other\` is what no route knows.
 
 Besides these there are the \`process_*\` and \`nodejs_*\` metrics of the Prometheus client: CPU time,
-memory, open files, the delay of the event loop. Distribution's \`registry_storage_cache_*\`,
+memory, open files, the delay of the event loop. \`nodejs_active_*\` are 0, because the runtime does
+not count them. Distribution's \`registry_storage_cache_*\`,
 \`registry_notifications_*\` and \`registry_proxy_*\` have no counterpart.
 `;

@@ -104,6 +104,12 @@ test.each([
   expect((await registry.decide(good(extra))).kind).toBe("granted");
 });
 
+test("a subject is text that every reader of the log can read", async () => {
+  using registry = open();
+  const identity = { kind: "token", name: "a\ufffdb" } as const;
+  expect(await registry.decide(good({ sub: "a\ud83db" }))).toEqual({ kind: "granted", identity });
+});
+
 test("what a token grants is what is granted, and no more", async () => {
   using registry = open();
   const bearer = good({

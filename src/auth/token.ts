@@ -141,7 +141,7 @@ class TokenAuthenticator implements Authenticator {
         nowMs,
       });
       const verified: VerifiedToken = {
-        identity: { kind: "token", name: claims.subject },
+        identity: { kind: "token", name: claims.subject.toWellFormed() },
         grants: grantsOf(claims.payload["access"]),
       };
       const expiresMs = (claims.expiresSeconds + leewaySeconds) * 1_000;

@@ -331,3 +331,13 @@ describe("a SQLite file", () => {
     await writer.close();
   });
 });
+
+test("a PostgreSQL that cannot be reached is named, and its password is not", async () => {
+  const places = { "127.0.0.1:1": "127.0.0.1:1/x", "/nowhere": "localhost/x?host=%2Fnowhere" };
+  for (const [place, rest] of Object.entries(places)) {
+    const url = `postgres://berth:hunter2@${rest}`;
+    const refused = await open({ kind: "postgres", url, schema: "m" }).catch(String);
+    expect(refused).toContain(`cannot open the PostgreSQL schema m at ${place}: `);
+    expect(refused).not.toContain("hunter2");
+  }
+});

@@ -56,7 +56,9 @@ export async function openPostgres<Tables>(
     await migratePostgres(client, location.schema, options);
   } catch (cause) {
     await client.close();
-    const failure = `cannot open the PostgreSQL schema ${location.schema}`;
+    const { searchParams, host } = new URL(location.url);
+    const place = searchParams.get("host") ?? host;
+    const failure = `cannot open the PostgreSQL schema ${location.schema} at ${place}`;
     throw new Error(`${failure}: ${messageOf(cause)}`, { cause });
   }
   return new PostgresDatabase<Tables>(client, location.schema, options.refuse);

@@ -132,6 +132,18 @@ describe("a damaged blob", () => {
     expect(await blobs.sizeOf(digest)).toBe(7);
     expect(scrub.quarantined).toBe(0);
   });
+
+  test("that is pushed again is not counted as one that waits", async () => {
+    const { objects, scrub, put, round } = await rig();
+    const digest = await put("good");
+    await objects.put(blobKey(digest), bytesOf("bad!"));
+    await round();
+    await scrub.countQuarantined();
+    expect(scrub.quarantined).toBe(1);
+    await put("good");
+    await scrub.countQuarantined();
+    expect(scrub.quarantined).toBe(0);
+  });
 });
 
 describe("a blob that cannot be read", () => {

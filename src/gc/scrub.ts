@@ -96,14 +96,19 @@ export class Scrub {
     return ageMs < 0 || ageMs >= intervalMs;
   }
 
-  /** Blobs in quarantine, as far as this process knows. */
+  /** Blobs in quarantine that nobody has pushed again, as far as this process knows. */
   get quarantined(): number {
     return this.#quarantined;
   }
 
-  /** Counts anew what lies in quarantine. */
+  /** Counts anew what lies in quarantine, but for what lies at its place again. */
   async countQuarantined(): Promise<void> {
-    this.#quarantined = (await this.#parts.quarantine.listBlobs()).length;
+    const { blobs, quarantine } = this.#parts;
+    let count = 0;
+    for (const digest of await quarantine.listBlobs()) {
+      if ((await blobs.sizeOf(digest)) === undefined) count += 1;
+    }
+    this.#quarantined = count;
   }
 
   get isRunning(): boolean {

@@ -1,3 +1,4 @@
+import { escapeControls } from "../base/control-characters.ts";
 import { LeastRecent } from "../base/least-recent.ts";
 import { mediaTypes } from "../oci/media-type.ts";
 import type { RegistryError } from "../oci/problems.ts";
@@ -84,7 +85,10 @@ export function emptyReply(status: number, headers: Readonly<Record<string, stri
   return { status, headers };
 }
 
-/** The OCI error body of a refusal (distribution-spec, "Error Codes"). */
+/**
+ * The OCI error body of a refusal (distribution-spec, "Error Codes"). People read it in a terminal,
+ * which finds nothing to obey in it, whatever was asked for.
+ */
 export function errorReply(error: RegistryError): Reply {
   const { status }: Problem = problems[error.reason];
   const all = error.others.length > 0 ? [error, ...error.others] : [error];
@@ -96,7 +100,7 @@ export function errorReply(error: RegistryError): Reply {
   return {
     status,
     headers: { "Content-Type": "application/json", ...error.headers },
-    body: { kind: "bytes", bytes: JSON.stringify({ errors }) },
+    body: { kind: "bytes", bytes: escapeControls(JSON.stringify({ errors })) },
   };
 }
 

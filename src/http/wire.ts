@@ -74,6 +74,7 @@ export class Wire {
   }
 
   #replyToFailure(arrival: Arrival, error: unknown): Reply {
+    this.#seeAnyway(arrival);
     if (error instanceof RegistryError) {
       const elsewhere = problems[error.reason].status === 404 ? this.#redirect(arrival) : undefined;
       if (elsewhere !== undefined) return elsewhere;
@@ -93,6 +94,14 @@ export class Wire {
     const requestId = arrival.id.text;
     this.#options.logger.error("a request failed", { requestId, error });
     return errorReply(new RegistryError("internal", { requestId }));
+  }
+
+  /** What the log has of a request whose target could not be read. */
+  #seeAnyway({ request, peer, seen }: Arrival): void {
+    if (seen.client !== undefined) return;
+    const { headers, url } = request;
+    seen.path = url.replace(/^https?:\/\/[^/]*/, "").replace(/\?[^]*$/, "");
+    seen.client = new Client({ headers, peer, host: "" }, this.#options.trust);
   }
 
   /** Where a path without a route leads when it has slashes too many, as in Distribution. */

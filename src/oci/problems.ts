@@ -1,4 +1,5 @@
 import { replaceControls } from "../base/control-characters.ts";
+import { shorten } from "../base/shorten.ts";
 
 /**
  * Every way in which Berth refuses a request, by reason.
@@ -372,7 +373,6 @@ function describe(reason: Reason, facts: Facts): string {
 function quoted(value: string | number | undefined): string {
   if (value === undefined) return "?";
   if (typeof value === "number") return String(value);
-  const short = value.length > factLengthMax ? `${value.slice(0, factLengthMax)}…` : value;
-  const visible = replaceControls(short);
+  const visible = replaceControls(shorten(value, factLengthMax));
   return visible === visible.trim() && visible !== "" ? visible : `"${visible}"`;
 }

@@ -33,6 +33,9 @@ const settleIntervalMs = 15_000;
 /** How often it is looked whether a round of the scrub is due, or was interrupted. */
 const scrubCheckMs = 10 * 60_000;
 
+/** How long after a push has healed a blob the metrics say so at the latest. */
+const quarantineCountMs = 60_000;
+
 const firstPurgeMsMax = 30 * 60_000;
 
 /** Starts to compare the metadata with the storage, and what is done now and then after that. */
@@ -88,7 +91,13 @@ export function startBackgroundWorks(
     ends.signal.addEventListener("abort", () => clearTimeout(first));
     repeat(intervalMs, purgeNow);
   }
-  start(opened.scrub.countQuarantined().catch(() => undefined));
+  start(collection.measure().catch(() => undefined));
+  const countQuarantined = (): void =>
+    start(opened.scrub.countQuarantined().catch(() => undefined));
+  countQuarantined();
+  repeat(quarantineCountMs, () => {
+    if (opened.scrub.quarantined > 0) countQuarantined();
+  });
   // Not where nothing may be written: what is damaged could not be moved aside.
   if (config.scrub.isEnabled && !isReadOnly) {
     repeat(scrubCheckMs, () => start(scrub(parts, opened)));

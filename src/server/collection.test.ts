@@ -4,6 +4,7 @@ import { digestOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/problems.ts";
 import { nameOf } from "../oci/test-support.ts";
 import { hourMs, openTestRegistry } from "../registry/test-support.ts";
+import { createPrometheus } from "../telemetry/prometheus.ts";
 import { Collection } from "./collection.ts";
 
 test("a clock that may be wrong changes no mark and no lease", async () => {
@@ -52,6 +53,21 @@ test("a round empties the trash on a disk that has no room for a row", async () 
     return write(key, value);
   };
   expect(await round()).toMatchObject({ removedBlobs: 1 });
+});
+
+test("the metrics of a server that has just started have what an earlier one left in the trash", async () => {
+  const { context, clock, config, adopt, blob } = await openTestRegistry();
+  await adopt();
+  const digest = await blob(nameOf("team/app"), "garbage");
+  await context.blobs.trash([digest]);
+  await context.metadata.collection.markTrashed([digest], clock.nowMs());
+  const metrics = createPrometheus();
+  const parts = { context, config: config.gc, clock, logger: silentLogger };
+  await new Collection({ ...parts, metrics }).measure();
+  const lines = (await metrics.render()).split("\n");
+  expect(lines).toContain("berth_gc_trash_blobs 1");
+  expect(lines).toContain("berth_gc_trash_bytes 7");
+  expect(lines).toContain("berth_gc_frozen_repositories 0");
 });
 
 test("a round on a disk that takes no row says what it did", async () => {

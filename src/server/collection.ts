@@ -89,6 +89,13 @@ export class Collection {
     return JSON.parse(text) as LastRound;
   }
 
+  /** Looks up what the metrics say of the state of collection: after each round, and at the start. */
+  async measure(): Promise<void> {
+    const { collection } = this.#options.context.metadata;
+    this.#trash = await collection.trashTotals();
+    this.#frozenCount = (await collection.frozenRepositories(1_000)).length;
+  }
+
   async #round({ signal, isFull, say }: RoundChoice): Promise<RoundResult> {
     const { config, clock } = this.#options;
     const startedMs = clock.monotonicMs();
@@ -116,11 +123,9 @@ export class Collection {
 
   async #report(result: RoundResult, durationMs: number): Promise<void> {
     const { context, clock, logger } = this.#options;
-    const { collection } = context.metadata;
     this.#counters?.blobs.add(result.removedBlobs);
     this.#counters?.bytes.add(result.removedBytes);
-    this.#trash = await collection.trashTotals();
-    this.#frozenCount = (await collection.frozenRepositories(1_000)).length;
+    await this.measure();
     const last: LastRound = { ...result, endedAtMs: clock.nowMs(), durationMs };
     try {
       await context.metadata.writeState(lastRoundKey, JSON.stringify(last));

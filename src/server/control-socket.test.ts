@@ -58,6 +58,39 @@ test("a command runs in the server that has the registry open, and says there wh
   expect(existsSync(join(rig.data, "berth/owner.json"))).toBe(false);
 });
 
+test("what clients say of themselves moves nobody's cursor", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  const pushed = await fetch(`${server.origin}/v2/team/app/manifests/v1`, {
+    method: "PUT",
+    headers: { "Content-Type": mediaType, "User-Agent": "\u009b31mred" },
+    body: JSON.stringify({ schemaVersion: 2, mediaType, manifests: [] }),
+  });
+  expect(pushed.status).toBe(201);
+  const history = () => rig.call("tag history", { repository: "team/app", tag: "v1" });
+  await history();
+  await server.stop();
+  await history();
+  expect(rig.lines).toHaveLength(2);
+  for (const line of rig.lines) expect(line).toEndWith("with \ufffd31mred");
+});
+
+test("what is no call gets an answer, and nobody a page of sources", async () => {
+  using rig = setUp();
+  const server = await rig.start();
+  const unix = join(rig.data, "berth/control.sock");
+  for (const [path, body] of [
+    ["gc%20status", "{"],
+    ["%zz", "{}"],
+  ] as const) {
+    const answer = await fetch(`http://localhost/${path}`, { method: "POST", unix, body });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toEqual({ error: "this is not a call of a command" });
+  }
+  await server.stop();
+});
+
 test("another user is told whom to be", async () => {
   using rig = setUp();
   const server = await rig.start();

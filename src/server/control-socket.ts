@@ -71,9 +71,11 @@ async function answer(
   options: ControlOptions,
   running: Set<Promise<void>>,
 ): Promise<Response> {
-  const name = decodeURIComponent(request.url.replace(/^https?:\/\/[^/]*\//, ""));
-  const body: unknown = await request.json();
-  const { version, values } = callIn(body);
+  const call = await readCall(request);
+  if (call === undefined) {
+    return new Response(encode({ error: "this is not a call of a command" }), { status: 400 });
+  }
+  const { name, version, values } = call;
   if (version !== options.version) {
     const error =
       `the server runs Berth ${options.version} and this command is of another version: ` +
@@ -127,6 +129,17 @@ function linesOf(
     },
   });
   return { lines, ended };
+}
+
+/** Undefined for what no command line sends: thrown, it would be a page of sources in the log. */
+async function readCall(request: Request) {
+  try {
+    const name = decodeURIComponent(request.url.replace(/^https?:\/\/[^/]*\//, ""));
+    const body: unknown = await request.json();
+    return { name, ...callIn(body) };
+  } catch {
+    return undefined;
+  }
 }
 
 function callIn(body: unknown): {

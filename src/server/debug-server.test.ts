@@ -20,7 +20,10 @@ async function start(
   const metrics = createPrometheus();
   metrics.counter({ name: "berth_test_total", help: "For this test." }).add(3);
   const health = new Health({ clock, logger: recordingLogger(), every: new HandTimer().every });
-  await health.start({ files: [], http: [], tcp: [] }, probe);
+  await health.start(
+    { files: [], http: [], tcp: [] },
+    { storage: probe, database: async () => undefined },
+  );
   const server = startDebugServer({
     debug: {
       listen: { kind: "tcp", host: "127.0.0.1", port: 0 },

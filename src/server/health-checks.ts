@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { codeOf, messageOf } from "../base/errors.ts";
 import type { CheckConfig, HealthConfig } from "../config/config.ts";
+import { hideUrlSecrets } from "../config/quote.ts";
 
 /** One thing that has to be well, asked at its own interval. */
 export interface Check extends CheckConfig {
@@ -23,14 +24,14 @@ export function configuredChecks(config: HealthConfig): readonly Check[] {
     })),
     ...config.http.map((check) => ({
       ...check,
-      name: `http:${check.uri}`,
+      name: `http:${hideUrlSecrets(check.uri)}`,
       look: async () => {
         const headers = new Headers();
         for (const [name, values] of check.headers) headers.set(name, values.join(", "));
         const timeout = check.timeoutMs > 0 ? AbortSignal.timeout(check.timeoutMs) : null;
         const answer = await fetch(check.uri, { method: "HEAD", headers, signal: timeout });
         if (answer.status !== check.statusCode) {
-          throw new Error(`${check.uri} answered ${answer.status}`);
+          throw new Error(`${hideUrlSecrets(check.uri)} answered ${answer.status}`);
         }
       },
     })),

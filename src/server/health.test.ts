@@ -16,6 +16,8 @@ interface Bench {
   readonly nextLook: () => Promise<void>;
   /** What the storage does when it is asked. */
   probe: () => Promise<void>;
+  /** What the database does. */
+  probeDatabase: () => Promise<void>;
   readonly start: (config?: Partial<HealthConfig>) => Promise<void>;
 }
 
@@ -28,12 +30,17 @@ function bench(): Bench {
     health,
     log,
     probe: async () => undefined,
+    probeDatabase: async () => undefined,
     nextLook: async () => {
       clock.pass(10_000);
       timer.tick();
       await new Promise((done) => setTimeout(done, 0));
     },
-    start: (config = {}) => health.start({ ...nothing, ...config }, () => made.probe()),
+    start: (config = {}) =>
+      health.start(
+        { ...nothing, ...config },
+        { storage: () => made.probe(), database: () => made.probeDatabase() },
+      ),
   };
   return made;
 }
@@ -74,6 +81,24 @@ test("a full disk turns readiness red with a sentence, is logged once, and recov
   made.probe = full;
   await nextLook();
   expect(log.lines.map(({ level }) => level)).toEqual(["error", "info", "error"]);
+});
+
+test("a database that is gone turns readiness red, and says why until it is back", async () => {
+  const made = bench();
+  const { health, nextLook } = made;
+  await made.start();
+  made.probeDatabase = async () => {
+    const cause = new Error("Failed to connect to 10.0.0.7:5432");
+    throw new RegistryError("databaseUnavailable", {}, { cause });
+  };
+  await nextLook();
+  const why = "the database does not answer: Failed to connect to 10.0.0.7:5432";
+  expect(health.problems()).toEqual({ database: why });
+  // What is in memory is still served, and whatever else is asked for gets its own answer.
+  expect(health.outOfRotation()).toBeUndefined();
+  made.probeDatabase = async () => undefined;
+  await nextLook();
+  expect(health.problems()).toEqual({});
 });
 
 test("a storage that has stopped writing says what ends that, whatever began it", async () => {
@@ -174,6 +199,28 @@ test("a web server and a port that the registry stands on are asked", async () =
   });
   status = 200;
   await become({ [`tcp:127.0.0.1:${port}`]: refused });
+  await web.stop(true);
+});
+
+test("a secret in the URL of a check is sent, and never told", async () => {
+  const { health, log, nextLook, start } = bench();
+  const asked: string[] = [];
+  const web = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: ({ url, headers }) => {
+      asked.push(`${headers.get("authorization")} ${new URL(url).search}`);
+      return new Response(null, { status: 500 });
+    },
+  });
+  const common = { intervalMs: 10_000, threshold: 1, timeoutMs: 5_000, statusCode: 200 };
+  const uri = `http://u:hunter2@127.0.0.1:${web.port}/ready?token=hunter2`;
+  await start({ http: [{ ...common, uri, headers: new Map() }] });
+  while (health.outOfRotation() === undefined) await nextLook();
+  expect(asked[0]).toBe(`Basic ${btoa("u:hunter2")} ?token=hunter2`);
+  const shown = `http://(hidden)@127.0.0.1:${web.port}/ready?(hidden)`;
+  expect(health.problems()).toEqual({ [`http:${shown}`]: `${shown} answered 500` });
+  expect(Bun.inspect(log.lines)).not.toContain("hunter2");
   await web.stop(true);
 });
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { codeOf, messageOf } from "../base/errors.ts";
+import { codeOf, messageOf, reasonsOf } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import type { CheckConfig, HealthConfig } from "../config/config.ts";
 import { RegistryError } from "../oci/problems.ts";
@@ -10,6 +10,14 @@ export interface HealthOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly every: Every;
+}
+
+/** Questions to what every registry stands on; they throw when it is not well. */
+export interface Probes {
+  /** A real durable write. */
+  readonly storage: () => Promise<void>;
+  /** A question: what is not answered cannot be pulled nor pushed. */
+  readonly database: () => Promise<void>;
 }
 
 /** What is known of one check. */
@@ -24,6 +32,9 @@ interface State {
 
 const storageCheck: CheckConfig = { intervalMs: 10_000, threshold: 1 };
 const storageCheckName = "storagedriver";
+const databaseCheckName = "database";
+/** While one of these fails, what can be served is served. */
+const ownChecks: ReadonlySet<string> = new Set([storageCheckName, databaseCheckName]);
 /** Distribution's name for a registry that was taken out of rotation by hand. */
 const byHandName = "manual_http_status";
 
@@ -31,7 +42,7 @@ const byHandName = "manual_http_status";
  * The state of this process and of what it stands on.
  *
  * Readiness asks the storage for a real durable write: a full or read-only disk turns it red,
- * while pulls go on being served. The checks of `health.*` come on top, and so does the hand of
+ * while pulls go on being served. A database that gives no answer does so too. The checks of `health.*` come on top, and so does the hand of
  * an operator. A check that gives no answer until it is due again has failed: a dead network
  * file system answers nothing at all.
  */
@@ -50,15 +61,12 @@ export class Health {
    * Starts all checks. Resolves when the first look at the storage is over, or has taken as long
    * as the time between two looks: a start is not held up by a storage that hangs.
    */
-  async start(config: HealthConfig, probeStorage: () => Promise<void>): Promise<void> {
-    const storage: Check = {
-      ...storageCheck,
-      ...config.storageDriver,
-      name: storageCheckName,
-      look: probeStorage,
-    };
+  async start(config: HealthConfig, probes: Probes): Promise<void> {
+    const own = { ...storageCheck, ...config.storageDriver };
+    const storage: Check = { ...own, name: storageCheckName, look: probes.storage };
+    const database: Check = { ...own, name: databaseCheckName, look: probes.database };
     const { promise: isLate, resolve: giveUp } = Promise.withResolvers<void>();
-    const looks = [storage, ...configuredChecks(config)].map((check) => {
+    const looks = [storage, database, ...configuredChecks(config)].map((check) => {
       const state: State = {
         check,
         failuresInARow: 0,
@@ -107,7 +115,7 @@ export class Health {
   outOfRotation(): string | undefined {
     if (this.#isDown) return "taken out of rotation by hand";
     const isOut = ({ check, problem }: State): boolean =>
-      problem !== undefined && check.name !== storageCheckName;
+      problem !== undefined && !ownChecks.has(check.name);
     return this.#states.some(isOut) ? "a health check fails" : undefined;
   }
 
@@ -173,6 +181,9 @@ const sentences: Readonly<Record<string, string>> = {
 function sentenceOf(error: unknown): string {
   // Not why it began, which the log has said, but what it takes to end it.
   if (error instanceof RegistryError && error.reason === "storageDegraded") return error.message;
+  if (error instanceof RegistryError && error.reason === "databaseUnavailable") {
+    return `the database does not answer: ${reasonsOf(error.cause)}`;
+  }
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const sentence = sentences[codeOf(cause)];
     if (sentence !== undefined) return sentence;

@@ -22,14 +22,14 @@ export const serverMetrics = {
   requestDuration: {
     type: "histogram",
     name: "registry_http_request_duration_seconds",
-    help: "Seconds until a request was answered; the transfer of a body is not in it.",
+    help: "Seconds until a request was answered, with receiving its body; sending the answer's is not in it.",
     labels: ["handler", "method"],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
   },
   requestsInFlight: {
     type: "gauge",
     name: "registry_http_in_flight_requests",
-    help: "Requests that are being answered; what is still on its way out is not in it.",
+    help: "Requests that are being received or answered; what is still on its way out is not in it.",
     labels: ["handler"],
   },
   requestSize: {

@@ -72,6 +72,8 @@ export interface OpenRegistry {
   readonly reserve: Reserve | undefined;
   /** Proves that the storage takes writes; looks after the reserve as well. */
   probe(): Promise<void>;
+  /** Proves that the database gives answers. */
+  probeDatabase(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -123,6 +125,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
       await reserve?.look();
       await objects.probe();
     },
+    probeDatabase: async () => void (await metadata.readState("probe")),
     close,
   };
 }

@@ -102,6 +102,26 @@ test("the access log has the client's address also for what was refused at once"
   expect(lines).toMatch(/^203\.0\.113\.9 - - .*"GET \/nothing HTTP\/1\.1" 404 /m);
 });
 
+test("the access log has the client's address also for an upload that broke off", async () => {
+  using folder = testFolder();
+  const debugServer = '{addr: "127.0.0.1:0", prometheus: {enabled: true}}';
+  await using server = berth(folder, `${anywhere}  debug: ${debugServer}\n`);
+  const origin = await server.origin();
+  const debug = /"url":"([^"]+)"/.exec(server.log())?.[1] ?? "";
+  const begun = await fetch(`${origin}/v2/test/blobs/uploads/`, { method: "POST" });
+  const upload = connectPlain(portOf(origin), "127.0.0.1");
+  const head = `PATCH ${begun.headers.get("location")} HTTP/1.1\r\nHost: localhost\r\n`;
+  upload.write(`${head}Content-Length: 9\r\n\r\nabc`);
+  const metrics = async (): Promise<string> => (await fetch(`${debug}/metrics`)).text();
+  const running = 'registry_http_in_flight_requests{handler="blob_upload_chunk"} 1';
+  while (!(await metrics()).includes(running)) await Bun.sleep(1);
+  upload.destroy();
+  while ((await metrics()).includes(running)) await Bun.sleep(1);
+  server.process.kill("SIGTERM");
+  const lines = await new Response(server.process.stdout).text();
+  expect(lines).toMatch(/^127\.0\.0\.1 - - .*"PATCH .*" 400 /m);
+});
+
 test("a registry that is taken out of rotation answers 503 until it is put back", async () => {
   using folder = testFolder();
   await using server = berth(folder, `${anywhere}  debug: {addr: "127.0.0.1:0"}\n`);

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { replaceControls } from "../base/control-characters.ts";
 import { codeOf } from "../base/errors.ts";
 import { systemRandom } from "../base/random.ts";
 import type { Config } from "../config/config.ts";
@@ -31,7 +32,9 @@ export interface CommandCall {
  *
  * @throws {Error} with a sentence when it cannot be run.
  */
-export async function runCommand(config: Config, call: CommandCall): Promise<ExitCode> {
+export async function runCommand(config: Config, asked: CommandCall): Promise<ExitCode> {
+  // Names and programs of clients are in what commands say, and go to somebody's terminal.
+  const call = { ...asked, print: (line: string) => asked.print(replaceControls(line)) };
   const { driver } = config.storage;
   if (driver.kind === "inmemory") {
     throw new Error("a registry in memory takes no commands: it is in no file and keeps nothing");
@@ -159,7 +162,7 @@ function takeLine(text: string, print: (line: string) => void): ExitCode | undef
   const value: unknown = JSON.parse(text);
   const { line, exit, error }: { line?: unknown; exit?: unknown; error?: unknown } =
     typeof value === "object" && value !== null ? value : {};
-  if (typeof error === "string") throw new Error(error);
+  if (typeof error === "string") throw new Error(replaceControls(error));
   if (typeof line === "string") print(line);
   if (exit === undefined) return undefined;
   return exit === 0 ? 0 : 1;

@@ -149,7 +149,10 @@ async function startServing(
   const wire = await createWire(parts, opened, health);
   let debug: Server | undefined;
   try {
-    await health.start(config.health, () => opened.probe());
+    await health.start(config.health, {
+      storage: () => opened.probe(),
+      database: () => opened.probeDatabase(),
+    });
     debug =
       config.http.debug &&
       startDebugServer({ ...parts, ...options, debug: config.http.debug, health });

@@ -1,4 +1,5 @@
 import { escapeControls } from "../base/control-characters.ts";
+import { shorten } from "../base/shorten.ts";
 import { jsonText } from "./log-format.ts";
 
 /** One answered request. */
@@ -30,7 +31,7 @@ export function combinedLine(entry: AccessEntry): string {
   return (
     `${entry.address || "-"} - ${user} [${stampOf(entry.atMs)}] ` +
     `"${entry.method} ${safe(entry.path)} HTTP/1.1" ${entry.status} ${entry.bytes} ` +
-    `"${safe(entry.referer)}" "${safe(entry.userAgent)}"`
+    `"${safe(bare(entry.referer))}" "${safe(entry.userAgent)}"`
   );
 }
 
@@ -39,13 +40,13 @@ export function jsonLine(entry: AccessEntry): string {
   return jsonText({
     time: new Date(entry.atMs).toISOString(),
     address: entry.address,
-    user: entry.user,
+    user: short(entry.user),
     method: entry.method,
     path: short(entry.path),
     status: entry.status,
     bytes: entry.bytes,
     duration_ms: Math.round(entry.durationMs * 1000) / 1000,
-    referer: short(entry.referer),
+    referer: short(bare(entry.referer)),
     user_agent: short(entry.userAgent),
     request_id: entry.requestId,
   });
@@ -76,5 +77,11 @@ function safe(text: string): string {
 }
 
 function short(text: string): string {
-  return text.length > fieldLengthMax ? `${text.slice(0, fieldLengthMax)}…` : text;
+  return shorten(text, fieldLengthMax);
+}
+
+/** `url` without user, password, query and fragment: like a path without its query. */
+function bare(url: string): string {
+  if (url === "") return url;
+  return url.replace(/^((?:[a-z][a-z0-9+.-]*:)?\/\/)[^/]*@/i, "$1").replace(/[?#][^]*$/, "");
 }

@@ -1,5 +1,6 @@
 import { escapeControls } from "../base/control-characters.ts";
 import type { LogFields } from "../base/logger.ts";
+import { shorten } from "../base/shorten.ts";
 
 export type LogLevel = "error" | "warn" | "info" | "debug";
 
@@ -19,7 +20,9 @@ const stackLengthMax = 8192;
 /** Distribution's `text`, `json` and `logstash`: people's log pipelines are made for these. */
 export const logFormats: Readonly<Record<"text" | "json" | "logstash", LogFormat>> = {
   text: ({ atMs, level, message, fields }) => {
-    const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quoted(textOf(value))}`);
+    const pairs = Object.entries(fields).map(
+      ([key, value]) => `${quoted(key)}=${quoted(textOf(value))}`,
+    );
     const time = new Date(atMs).toISOString();
     return [`time="${time}" level=${level} msg=${quoted(message)}`, ...pairs].join(" ");
   },
@@ -27,12 +30,12 @@ export const logFormats: Readonly<Record<"text" | "json" | "logstash", LogFormat
     jsonText({ ...plain(fields), level, msg: message, time: new Date(atMs).toISOString() }),
   logstash: ({ atMs, level, message, fields }) =>
     jsonText({
+      type: "berth",
+      ...plain(fields),
       "@timestamp": new Date(atMs).toISOString(),
       "@version": "1",
       level,
       message,
-      type: "berth",
-      ...plain(fields),
     }),
 };
 
@@ -47,9 +50,9 @@ function plain(fields: LogFields): Readonly<Record<string, unknown>> {
 
 /** A value as text of a limited length; an error with its causes, and with its stack. */
 function textOf(value: unknown): string {
-  if (value instanceof Error) return errorText(value).slice(0, stackLengthMax);
+  if (value instanceof Error) return shorten(errorText(value), stackLengthMax);
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
-  return text.length > valueLengthMax ? `${text.slice(0, valueLengthMax)}…` : text;
+  return shorten(text, valueLengthMax);
 }
 
 function errorText(error: Error): string {

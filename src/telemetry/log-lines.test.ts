@@ -56,6 +56,24 @@ describe("a log entry is one line without control characters", () => {
     expect(line).not.toMatch(control);
   });
 
+  test("also where a field of the configuration has a strange name, or one that is taken", () => {
+    const lines: string[] = [];
+    const write = (line: string): void => void lines.push(line);
+    const fields = { "a\nb": "c", level: "forged", "@timestamp": "forged" };
+    for (const format of Object.values(logFormats)) {
+      createLogger({ level: "info", format, fields, clock, write }).warn("said");
+    }
+    const [text = "", json = "", logstash = ""] = lines;
+    expect(text).toEndWith(' msg=said "a\\nb"=c level=forged @timestamp=forged');
+    expect(JSON.parse(json)).toMatchObject({ level: "warn", msg: "said" });
+    const time = "2026-11-21T04:05:06.000Z";
+    expect(JSON.parse(logstash)).toMatchObject({
+      level: "warn",
+      message: "said",
+      "@timestamp": time,
+    });
+  });
+
   test("and none below the level is written", () => {
     expect(linesOf("warn", "text")).toHaveLength(1);
     expect(linesOf("debug", "text")[1]).toContain("part=gc");
@@ -85,6 +103,27 @@ describe("the access log", () => {
       duration_ms: 1.235,
       request_id: "a-b",
     });
+  });
+
+  test.each([combinedLine, jsonLine])("has nothing secret of the page that led here", (format) => {
+    const line = format({
+      ...entry,
+      referer: "https://u:hunter2@ui.example/a?token=hunter2#hunter2",
+    });
+    expect(line).toContain('"https://ui.example/a"');
+    expect(line).not.toContain("hunter2");
+  });
+
+  test.each([combinedLine, jsonLine])("shortens what clients send", (format) => {
+    const long = "x".repeat(9_000);
+    const all = { path: long, user: long, referer: long, userAgent: long };
+    expect(format({ ...entry, ...all }).length).toBeLessThan(4 * 512 + 300);
+  });
+
+  test.each([combinedLine, jsonLine])("does not cut a character into halves", (format) => {
+    const line = format({ ...entry, path: `${"x".repeat(511)}\u{1f600}` });
+    // A half is `\ud83d` in JSON, which strict readers refuse with the whole line.
+    expect(line).toContain("x…");
   });
 
   test.each([combinedLine, jsonLine])("lets nobody write lines of their own", (format) => {

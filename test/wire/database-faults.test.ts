@@ -43,6 +43,8 @@ async function expectUnavailable(rig: WireRig): Promise<void> {
     expect(answer.body.toString()).toContain("the registry's database");
   }
   expect(rig.errors).toEqual([]);
+  const found = await rig.probeDatabase().catch((error: unknown) => String(error));
+  expect(found).toContain("the registry's database");
 }
 
 test("a damaged database answers 503, not 500 and not 404", async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Authenticator } from "../../src/auth/authenticator.ts";
 import { headerOf, type RawAnswer, RawConnection, sendBytes } from "../support/raw-http.ts";
 import { type WireRig, withWireRig } from "../support/wire-rig.ts";
 import { blobOf, config, hello, image, unknownDigest } from "./content.ts";
@@ -32,6 +33,32 @@ async function pushImage(rig: WireRig): Promise<void> {
   });
   expect(put.status).toBe(201);
 }
+
+test("a token's subject of any length pushes, and its uploads are its own", async () => {
+  const subjects = ["u".repeat(9_000), `${"u".repeat(9_000)}x`, "\u0000".repeat(300), "alice"];
+  let name = "";
+  const authenticator: Authenticator = {
+    decide: () => ({ kind: "granted", identity: { kind: "token", name } }),
+  };
+  await withWireRig({ driver: "filesystem", authenticator }, async (rig) => {
+    for (const subject of subjects) {
+      name = subject;
+      const begun = await rig.send({
+        method: "POST",
+        target: "/v2/foo/blobs/uploads/",
+        headers: noLength,
+      });
+      const target = headerOf(begun, "location") ?? "";
+      const statuses: number[] = [begun.status];
+      for (name of subjects) statuses.push((await rig.send({ method: "GET", target })).status);
+      expect(statuses).toEqual([202, ...subjects.map((other) => (other === subject ? 204 : 404))]);
+      name = subject;
+      const put = { method: "PUT", target: `${target}?digest=${hello.digest}`, body: hello.bytes };
+      expect((await rig.send(put)).status).toBe(201);
+    }
+    expect(rig.errors).toEqual([]);
+  });
+});
 
 describe("paths that lead out", () => {
   const places: Readonly<Record<string, (text: string) => readonly [string, string]>> = {

@@ -1,6 +1,7 @@
 /** What an error says: a person reads it in a terminal, and has to find what to change. */
 import { describe, expect, test } from "bun:test";
 import type { Authenticator } from "../../src/auth/authenticator.ts";
+import type { Answered } from "../../src/http/wire.ts";
 import { type WireRigOptions, withWireRig } from "../support/wire-rig.ts";
 
 interface Asked extends Omit<WireRigOptions, "driver"> {
@@ -35,6 +36,18 @@ describe("an error message", () => {
     expect((await messageOf("/v2/_catalog?n=+1")).message).toStartWith('n is " 1"; it must be');
   });
 
+  test("has no control character, and no half of one that is cut", async () => {
+    await withWireRig({ driver: "memory" }, async (rig) => {
+      for (const name of ["%C2%9B31m", "%E2%80%A8", `${"x".repeat(199)}%F0%9F%98%80`]) {
+        const answer = await rig.send({ method: "GET", target: `/v2/${name}/tags/list` });
+        const text = answer.body.toString();
+        expect(text).not.toMatch(/[\u007f-\u009f\u2028\u2029]|\\ud83d/);
+        // What was asked for comes back whole.
+        expect(JSON.parse(text).errors[0].detail.name).toBe(decodeURIComponent(name));
+      }
+    });
+  });
+
   test("tells wrong credentials from missing ones, and no more of them", async () => {
     const authenticator: Authenticator = {
       decide: () => ({ kind: "challenge", challenge: 'Basic realm="r"', reason: "unauthorized" }),
@@ -62,6 +75,21 @@ describe("an error message", () => {
         message: `there is nothing at ${path}; the API of this registry starts at /registry/v2/, as http.prefix of its configuration says`,
       });
     }
+  });
+});
+
+test("the access log has address and path also of a target that cannot be read", async () => {
+  const seen: string[] = [];
+  const onAnswer = (answered: Answered): void =>
+    void seen.push(`${answered.seen.client?.address} ${answered.seen.path}`);
+  await withWireRig({ driver: "memory", onAnswer }, async (rig) => {
+    const headers = { "X-Forwarded-For": "203.0.113.9" };
+    const long = `/v2/${"x".repeat(9_000)}`;
+    for (const target of ["/v2/%E0%A4%A/x?token=a", long]) {
+      await rig.send({ method: "GET", target, headers });
+    }
+    await rig.send({ method: "GET", target: "/v2/?token=a", headers: { ...headers, Host: "a b" } });
+    expect(seen).toEqual(["203.0.113.9 /v2/%E0%A4%A/x", `203.0.113.9 ${long}`, "203.0.113.9 /v2/"]);
   });
 });
 

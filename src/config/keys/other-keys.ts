@@ -186,7 +186,7 @@ export const otherKeys = [
     path: "health.storagedriver.enabled",
     type: "bool",
     default: "false",
-    prose: "Switches the check on.",
+    prose: "Lets interval and threshold count; the check itself is always on.",
   },
   { path: "health.storagedriver.interval", ...interval, prose: intervalProse },
   { path: "health.storagedriver.threshold", ...threshold, prose: thresholdProse },

@@ -1,3 +1,4 @@
+import type { Identity } from "../../auth/authenticator.ts";
 import {
   algorithmOf,
   type Digest,
@@ -102,7 +103,7 @@ async function begin(
   algorithm: DigestAlgorithm,
   { registry, identity }: Exchange,
 ): Promise<UploadKey> {
-  const owner = identity.name;
+  const owner = ownerOf(identity);
   const { id } = await registry.uploads.begin(name, { owner, algorithm });
   return { name, id, owner };
 }
@@ -184,7 +185,15 @@ function keyOf(
   { name, id }: { readonly name: RepositoryName; readonly id: string },
   { identity }: Exchange,
 ): UploadKey {
-  return { name, id, owner: identity.name };
+  return { name, id, owner: ownerOf(identity) };
+}
+
+/** Longer names than any person has: a token service may put into a subject what it likes. */
+const ownerLengthMax = 300;
+
+/** Whose upload it is. The state of each holds it, and is a small file. */
+function ownerOf({ name }: Identity): string {
+  return name.length > ownerLengthMax ? digestOf(name) : name;
 }
 
 function parseAlgorithm(text: string | null): DigestAlgorithm {

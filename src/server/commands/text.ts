@@ -1,6 +1,5 @@
 /** How commands write what people read. */
 
-import { replaceControls } from "../../base/control-characters.ts";
 import type { Actor } from "../../registry/actor.ts";
 
 /** Names that one answer lists; the rest is counted. */
@@ -34,12 +33,8 @@ export function countText(count: number, noun: string): string {
   return `${count} ${count === 1 ? noun : plural}`;
 }
 
-/** Who and from where, as far as it is known; safe for a terminal, whatever a client has sent. */
-export function actorText(actor: Actor): string {
-  return replaceControls(actorAsSaid(actor));
-}
-
-function actorAsSaid({ name, address, client }: Actor): string {
+/** Who and from where, as far as it is known. */
+export function actorText({ name, address, client }: Actor): string {
   // A rule or a command of the registry itself came from nowhere.
   if (name === undefined && address === undefined && client !== undefined) return `by ${client}`;
   const where = address === undefined ? "" : ` from ${address}`;
