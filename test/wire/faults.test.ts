@@ -1,6 +1,6 @@
 /** A disk that is full, that fails, or that nobody may open any more. */
 import { expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Fault, FaultyFileSystem } from "../support/faulty-file-system.ts";
 import type { RawAnswer, RawRequest } from "../support/raw-http.ts";
@@ -340,12 +340,14 @@ test("a push to where a stray file or folder lies is refused with its reason, an
     writeFileSync(join(tags, "stray"), "");
     mkdirSync(join(tags, "folder/current/link"), { recursive: true });
     writeFileSync(join(repositories, "file"), "");
+    symlinkSync("loop", join(repositories, "loop"));
     const requests: readonly RawRequest[] = [
       { ...putManifest, target: "/v2/foo/manifests/stray" },
       { ...putManifest, target: "/v2/foo/manifests/folder" },
       { method: "DELETE", target: "/v2/foo/manifests/folder" },
       { method: "POST", target: "/v2/file/blobs/uploads/", headers: noLength },
       { method: "POST", target: "/v2/file/below/blobs/uploads/", headers: noLength },
+      { method: "POST", target: "/v2/loop/blobs/uploads/", headers: noLength },
     ];
     for (const request of requests) {
       const answer = await rig.send(request);

@@ -17,8 +17,8 @@ const unavailableCodes: ReadonlySet<string> = new Set([
   "EPERM",
 ]);
 
-/** … and those that mean: a file where a folder should be, or a folder where a file should be. */
-const obstructedCodes: ReadonlySet<string> = new Set(["ENOTDIR", "EISDIR"]);
+/** … and those that mean: a file where a folder should be, the reverse, or a link to itself. */
+const obstructedCodes: ReadonlySet<string> = new Set(["ENOTDIR", "EISDIR", "ELOOP"]);
 
 /**
  * The error to throw for a failed file operation: a refusal that the client understands where
