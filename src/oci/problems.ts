@@ -202,7 +202,7 @@ export const problems = {
     code: "DENIED",
     status: 409,
     message: "tag {tag} of {name} is immutable: it points to {digest} and stays so",
-    advice: "push under another tag: immutabletags of the configuration says {pattern}",
+    advice: "immutabletags of the configuration says {pattern}; a push needs another tag",
   },
   conditionFailed: {
     code: "DENIED",
