@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 /** The door to jose, which checks signatures and the registered claims of a JWT. */
 import { errors, type JWTPayload, jwtVerify } from "jose";
+import { shorten } from "../base/shorten.ts";
 
 /** The fields of a token's header that say which key signed it. Nothing vouches for them yet. */
 export interface JwtHeader {
@@ -105,5 +106,5 @@ const quotedMax = 200;
 /** For a line of the log, which no service shall make long. */
 export function quoted(value: unknown): string {
   const text = JSON.stringify(value);
-  return text.length > quotedMax ? `${text.slice(0, quotedMax)}…` : text;
+  return shorten(text, quotedMax);
 }

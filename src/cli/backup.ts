@@ -1,9 +1,8 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { newCounts, progressText } from "../server/backup/copy-repository.ts";
+import { namesText, newCounts, progressText } from "../server/backup/copy-repository.ts";
 import { restoreBackup } from "../server/backup/restore.ts";
 import { withProgress } from "../server/commands/progress.ts";
-import { countText } from "../server/commands/text.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { printLine } from "./print-line.ts";
@@ -56,13 +55,8 @@ async function runRestore(folder: string, options: RestoreOptions): Promise<numb
     print: printLine,
   });
   await withProgress(restored, { print: printLine, text: () => progressText(counts) });
-  const { repositories, tags, manifests, blobs } = counts;
-  const names = [
-    countText(repositories, "repository"),
-    countText(tags, "tag"),
-    countText(manifests, "manifest"),
-  ];
-  printLine(names.join(", "));
+  const { blobs } = counts;
+  printLine(namesText(counts));
   printLine(`${blobs} blobs (${(counts.copiedBytes / 1e6).toFixed(1)} MB), each hashed on its way`);
   if (counts.broken > 0) printLine(`${counts.broken} blobs are missing or damaged in the backup`);
   return counts.broken === 0 ? 0 : 1;

@@ -1,9 +1,11 @@
+import { shorten } from "../base/shorten.ts";
+
 const lengthMax = 80;
 
 /** `text` in quotes for a sentence: shortened, on one line, without what a URL keeps secret. */
 export function quote(text: string): string {
   const safe = hideUrlSecrets(text);
-  return JSON.stringify(safe.length > lengthMax ? `${safe.slice(0, lengthMax)}…` : safe);
+  return JSON.stringify(shorten(safe, lengthMax));
 }
 
 /** `text` without the user, password and query of each URL in it. */

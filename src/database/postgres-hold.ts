@@ -19,7 +19,7 @@ export interface HoldOptions {
 }
 
 /** Two keys of one advisory lock, which is the whole database's. */
-const lockKeys = "1651864180, 1751084132";
+const [lockClass, lockObject] = [1651864180, 1751084132];
 const retryMs = 100;
 
 /** How long the server believes in a holder whose machine is gone: about a minute, not two hours. */
@@ -30,7 +30,7 @@ const keepalives =
 const holderQuery =
   "select a.pid, coalesce(host(a.client_addr), '') as address, a.backend_start::text as since " +
   "from pg_locks l join pg_stat_activity a on a.pid = l.pid where l.locktype = 'advisory' " +
-  "and l.classid = 1651864180 and l.objid = 1751084132 and l.granted " +
+  `and l.classid = ${lockClass} and l.objid = ${lockObject} and l.granted ` +
   "and l.database = (select oid from pg_database where datname = current_database())";
 
 /**
@@ -49,7 +49,7 @@ export async function holdPostgres({ url, waitMs, sleep }: HoldOptions): Promise
     if (row !== undefined && row.pid === holderPid) return true;
     await client.unsafe(keepalives);
     const [lock]: { taken: boolean }[] = await client.unsafe(
-      `select pg_try_advisory_lock(${lockKeys}) as taken`,
+      `select pg_try_advisory_lock(${lockClass}, ${lockObject}) as taken`,
     );
     holderPid = lock?.taken === true ? row?.pid : undefined;
     return holderPid !== undefined;

@@ -2,29 +2,24 @@ import { expect, test } from "bun:test";
 import { once } from "node:events";
 import { connect as connectPlain } from "node:net";
 import { connect } from "node:tls";
-import type { TlsConfig } from "../config/config.ts";
 import {
   certificates,
+  clientCertificates,
   shake,
   startListener,
-  type TestFolder,
   testFolder,
   tlsConfig,
 } from "./test-support.ts";
 
 const { server, client, authority } = certificates;
 
-function gateOf(
-  folder: TestFolder,
-  mode: NonNullable<TlsConfig["clientCertificates"]>["mode"],
-): Partial<TlsConfig> {
-  return { clientCertificates: { caPaths: [folder.write("clients.pem", authority)], mode } };
-}
-
 for (const way of ["Bun.serve", "the front"] as const) {
   test(`${way}: handshakes that are under way when the certificate changes come to their end`, async () => {
     using folder = testFolder();
-    const gate = way === "the front" ? gateOf(folder, "verify-client-cert-if-given") : {};
+    const gate =
+      way === "the front"
+        ? { clientCertificates: clientCertificates(folder, "verify-client-cert-if-given") }
+        : {};
     await using listener = await startListener({ tls: tlsConfig(folder, server("one"), gate) });
     const { port, timer } = listener;
     const sockets = await Promise.all(
@@ -45,7 +40,9 @@ for (const way of ["Bun.serve", "the front"] as const) {
 for (const way of ["Bun.serve", "the front"] as const) {
   test(`${way}: when an authority of clients is replaced, open connections end with their request`, async () => {
     using folder = testFolder();
-    const gate = gateOf(folder, "require-and-verify-client-cert");
+    const gate = {
+      clientCertificates: clientCertificates(folder, "require-and-verify-client-cert"),
+    };
     const tls = tlsConfig(folder, server("one"), gate);
     const { promise: middle, resolve: goOn } = Promise.withResolvers<void>();
     const path = folder.file("berth.sock");

@@ -12,7 +12,9 @@ import { openFront } from "./front.ts";
 import { systemEvery } from "./periodic.ts";
 import {
   bodyOf,
+  type ClientCertificates,
   certificates,
+  clientCertificates,
   loopbackHttp,
   rawAnswer,
   shake,
@@ -25,15 +27,6 @@ import {
 const { server, client, strangerClient, authority } = certificates;
 const oldest = { minVersion: "TLSv1.1", maxVersion: "TLSv1.1" } as const;
 const older = { maxVersion: "TLSv1.2" } as const;
-
-type ClientCertificates = NonNullable<TlsConfig["clientCertificates"]>;
-
-function clientCertificates(
-  folder: TestFolder,
-  mode: ClientCertificates["mode"],
-): ClientCertificates {
-  return { caPaths: [folder.write("clients.pem", authority)], mode };
-}
 
 test("a client that trusts the authority is answered over TLS, and the wire knows that it is", async () => {
   using folder = testFolder();

@@ -93,6 +93,16 @@ export function testFolder(): TestFolder {
   return { ...folder, file: (name) => folder.file(name), write };
 }
 
+export type ClientCertificates = NonNullable<TlsConfig["clientCertificates"]>;
+
+/** Who shows a certificate of the authority is admitted. */
+export function clientCertificates(
+  folder: TestFolder,
+  mode: ClientCertificates["mode"],
+): ClientCertificates {
+  return { caPaths: [folder.write("clients.pem", certificates.authority)], mode };
+}
+
 /** Writes a pair and hands out the configuration that names it. */
 export function tlsConfig(
   folder: TestFolder,

@@ -27,6 +27,16 @@ export function newCounts(): CopyCounts {
   return { repositories: 0, tags: 0, manifests: 0, blobs: 0, ...copied, broken: 0 };
 }
 
+/** `2 repositories, 3 tags, 3 manifests` */
+export function namesText({ repositories, tags, manifests }: CopyCounts): string {
+  const names = [
+    countText(repositories, "repository"),
+    countText(tags, "tag"),
+    countText(manifests, "manifest"),
+  ];
+  return names.join(", ");
+}
+
 /** `2 repositories, 9 blobs copied (18.0 MB), 3 linked so far` */
 export function progressText(counts: CopyCounts): string {
   const { repositories, copiedBlobs, copiedBytes, linkedBlobs } = counts;

@@ -1,9 +1,9 @@
 import { backUp } from "../backup/backup.ts";
-import { newCounts, progressText } from "../backup/copy-repository.ts";
+import { namesText, newCounts, progressText } from "../backup/copy-repository.ts";
 import type { CommandArguments, CommandParts, ExitCode } from "./command.ts";
 import { whenAdopted, withProgress } from "./progress.ts";
 import { rateIn } from "./rate.ts";
-import { countText, sizeText } from "./text.ts";
+import { sizeText } from "./text.ts";
 
 /** `berth backup DIR [--full-copy] [--rate N]` */
 export async function backup(parts: CommandParts, args: CommandArguments): Promise<ExitCode> {
@@ -19,13 +19,8 @@ export async function backup(parts: CommandParts, args: CommandArguments): Promi
   const text = (): string => progressText(counts);
   const result = await withProgress(backUp(parts, options), { print, text });
   signal.throwIfAborted();
-  const { repositories, tags, manifests, blobs } = result;
-  const names = [
-    countText(repositories, "repository"),
-    countText(tags, "tag"),
-    countText(manifests, "manifest"),
-  ];
-  print(`${targetFolder}: ${names.join(", ")}`);
+  const { blobs } = result;
+  print(`${targetFolder}: ${namesText(result)}`);
   print(
     `${blobs} blobs: ${result.copiedBlobs} copied (${sizeText(result.copiedBytes)}), ` +
       `${result.linkedBlobs} linked, ${result.removedBlobs} removed; the others were there`,
